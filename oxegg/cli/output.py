@@ -1,0 +1,108 @@
+"""Everything the commands print or write: JSON, tables, progress, files by rename."""
+
+import json
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` so that ``path`` is at every moment either the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # mkstemp makes files for the owner only; an output gets what open() would have given it.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def to_json(value: object) -> str:
+    """JSON text without the NaN and Infinity that JSON does not have: those become null."""
+    return json.dumps(_finite(value), indent=2, allow_nan=False) + "\n"
+
+
+def put_json(value: object, target: str | None) -> bool:
+    """Obey ``--json``: ``"-"`` prints, a file name writes, ``None`` does nothing.
+
+    Returns whether standard output now holds the JSON, and so must hold nothing else.
+    """
+    if target == "-":
+        sys.stdout.write(to_json(value))
+    elif target is not None:
+        write_atomically(Path(target), to_json(value))
+    return target == "-"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table whose number columns are right-aligned; ``None`` is shown as a dash."""
+    rows = [tuple(row) for row in rows]
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float | None) for row in rows)
+        shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("-" if cell is None else str(cell) for cell in row))
+    return shown
+
+
+def show(*things: object) -> None:
+    """Print to standard output; piped output keeps whole lines, however long."""
+    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    if not sys.stdout.isatty():
+        console.width = 10_000
+    for thing in things:
+        console.print(thing, markup=False)
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator["Ticker"]:
+    """A bar on standard error, shown only when that is a terminal."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        yield Ticker(bar, what, total)
+
+
+class Ticker:
+    """The handle of a progress bar: call it once for each thing done, with its name."""
+
+    def __init__(self, bar: Progress, what: str, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task(what, total=total)
+
+    def __call__(self, name: str) -> None:
+        self._bar.update(self._task, advance=1, description=name)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[object, object], value)
+        return {str(key): _finite(item) for key, item in pairs.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in cast(Sequence[object], value)]
+    return value
