@@ -30,7 +30,7 @@ slow: $(STAMP) ## the long campaigns (hours)
 
 lint: $(STAMP) ## ruff, pyright strict, the layer contract
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## the whole kernel suite on one machine (MACHINE=ox-card)

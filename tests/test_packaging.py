@@ -56,7 +56,7 @@ def test_package_data_exists_and_nothing_else_is_left_out() -> None:
         path
         for package, patterns in data.items()
         for pattern in patterns
-        for path in (ROOT / PACKAGE_DIR[package]).glob(pattern)
+        for path in (ROOT / package.replace(".", "/")).resolve().glob(pattern)
     }
     wanted = {path for folder in PACKAGE_DIR.values() for path in (ROOT / folder).rglob("*.toml")}
     assert ROOT / "oxegg/py.typed" in packed

@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -16,7 +16,7 @@ from rich.table import Table
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` so that ``path`` is at every moment either the old file or the whole new one."""
+    """Write ``text`` so that ``path`` is always either the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -71,7 +71,7 @@ def show(*things: object) -> None:
 
 
 @contextmanager
-def progress(total: int, what: str) -> Iterator["Ticker"]:
+def progress(total: int, what: str) -> Generator["Ticker"]:
     """A bar on standard error, shown only when that is a terminal."""
     bar = Progress(
         TextColumn("{task.description}"),
