@@ -10,23 +10,21 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 28
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: ``length`` in the chart's unit; ``kind`` is own, other or bound (a CSS class)."""
+    """One bar: ``length`` in the chart's unit, ``None`` where there is nothing to draw.
+
+    ``kind`` is own, other or bound: the CSS class that colours it.
+    """
 
     label: str
-    length: float
+    length: float | None
     shown: str
     kind: str = "other"
 
 
 def bars(rows: Sequence[Bar], *, full: float | None = None) -> str:
     """Bars under each other; ``full`` is the length of a whole track (default: the longest bar)."""
-    whole = full or max((row.length for row in rows), default=0) or 1
-    return "".join(
-        f'<div class="bar {escape(row.kind)}"><span class="label">{escape(row.label)}</span>'
-        f'<span class="track"><span class="fill" style="width:{100 * row.length / whole:.2f}%">'
-        f'</span></span><span class="value">{escape(row.shown)}</span></div>'
-        for row in rows
-    )
+    whole = full or max((row.length or 0 for row in rows), default=0) or 1
+    return "".join(_bar(row, whole) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -67,3 +65,14 @@ def _grid(top: float, steps: int) -> str:
     lines.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">step 0</text>')
     lines.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" class="end">step {steps - 1}</text>')
     return "".join(lines)
+
+
+def _bar(row: Bar, whole: float) -> str:
+    value, fill = "value none", ""
+    if row.length is not None:
+        value = "value"
+        fill = f'<span class="fill" style="width:{100 * row.length / whole:.2f}%"></span>'
+    return (
+        f'<div class="bar {escape(row.kind)}"><span class="label">{escape(row.label)}</span>'
+        f'<span class="track">{fill}</span><span class="{value}">{escape(row.shown)}</span></div>'
+    )

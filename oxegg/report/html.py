@@ -80,7 +80,7 @@ def _cycles(report: Report) -> str:
         ("generic", number(report, "cycles_generic"), "other"),
     ]
     return bars(
-        [Bar(label, cycles or 0, measured(cycles), kind) for label, cycles, kind in entries]
+        [Bar(label, cycles, measured(cycles), kind) for label, cycles, kind in entries]
     )
 
 
@@ -90,7 +90,7 @@ def _engines(report: Report) -> str:
     if not shares:
         return _ABSENT
     return bars(
-        [Bar(name.replace("_", " "), share or 0, percent(share)) for name, share in shares], full=1
+        [Bar(name.replace("_", " "), share, percent(share)) for name, share in shares], full=1
     )
 
 
@@ -152,7 +152,7 @@ def _egraph(report: Report) -> str:
     ]
     summary = (
         f"<p>{measured(number(found, 'nodes'))} e-nodes in "
-        f"{measured(number(found, 'classes'))} e-classes; stopped by "
+        f"{measured(number(found, 'classes'))} e-classes; stopped by: "
         f"{escape(text(found, 'stopped_by') or NOT_MEASURED)}</p>"
     )
     return summary + (growth(points, unit="e-nodes") if len(points) > 1 else "")
@@ -185,7 +185,7 @@ def _seconds(report: Report) -> str:
     stages = [(stage, number(found, stage)) for stage in found]
     memory = measured(number(report, "peak_memory_mb"), ",.0f", " MB")
     return (
-        bars([Bar(stage, time or 0, measured(time, ".2f", " s")) for stage, time in stages])
+        bars([Bar(stage, time, measured(time, ".2f", " s")) for stage, time in stages])
         + f'<p class="soft">peak memory: {memory}</p>'
     )
 

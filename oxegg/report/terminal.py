@@ -79,7 +79,7 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         ),
         (
             "e-graph",
-            f"{measured(number(egraph, 'nodes'))} nodes, stopped by "
+            f"{measured(number(egraph, 'nodes'))} nodes, stopped by: "
             f"{text(egraph, 'stopped_by') or NOT_MEASURED}",
         ),
         ("rules", ", ".join(words(report, "rules")) or "none"),
