@@ -14,6 +14,7 @@ from oxegg.errors import OxeggError, VerificationError
 OK, CHECK_FAILED, REFUSED, UNKNOWN = 0, 1, 2, 3
 
 # Each name is a module of this package with EXAMPLE, configure(parser) and run(arguments) -> int.
+# A command with verbs (`machines list`) has no run: its configure sets one for each verb.
 # Only the module of the command asked for is imported: `oxegg --help` must not load a solver.
 COMMANDS = {
     "compile": "superoptimize a NumPy kernel into checked machine code",
@@ -86,7 +87,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             module = import_module(f"oxegg.cli.{name}")
             command.epilog = f"example:\n{module.EXAMPLE}"
             module.configure(command)
-            add_common_options(command)
-            if command.get_default("run") is None:
+            if hasattr(module, "run"):  # without it the command has verbs, each with its own
+                add_common_options(command)
                 command.set_defaults(run=module.run)
     return parser

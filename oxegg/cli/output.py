@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -62,39 +62,48 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 
 def show(*things: object) -> None:
-    """Print to standard output; piped output keeps whole lines, however long."""
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-    if not sys.stdout.isatty():
-        console.width = 10_000
-    for thing in things:
-        console.print(thing, markup=False)
+    """Print to standard output; when that is piped, lines are whole, however long."""
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False) if terminal else Console(highlight=False, width=10_000)
+    with console.capture() as captured:
+        for thing in things:
+            console.print(thing, markup=False, soft_wrap=isinstance(thing, str))
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 @contextmanager
-def progress(total: int, what: str) -> Generator["Ticker"]:
-    """A bar on standard error, shown only when that is a terminal."""
+def staged(directory: Path) -> Generator[Path]:
+    """A new folder to write into; its files move to ``directory`` when the block ends well."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as name:
+        yield Path(name)
+        directory.mkdir(exist_ok=True)
+        for file in sorted(Path(name).iterdir()):
+            file.replace(directory / file.name)
+
+
+@contextmanager
+def progress(what: str) -> Generator[Callable[[int, int, str], None]]:
+    """A bar on standard error, shown only when that is a terminal.
+
+    Yields ``tick(done, total, name)``, to be called whenever the thing called ``name`` is done.
+    """
     bar = Progress(
-        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.description}"),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         transient=True,
     )
     with bar:
-        yield Ticker(bar, what, total)
+        task = bar.add_task(what, total=None)
 
+        def tick(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=name)
 
-class Ticker:
-    """The handle of a progress bar: call it once for each thing done, with its name."""
-
-    def __init__(self, bar: Progress, what: str, total: int) -> None:
-        self._bar = bar
-        self._task = bar.add_task(what, total=total)
-
-    def __call__(self, name: str) -> None:
-        self._bar.update(self._task, advance=1, description=name)
+        yield tick
 
 
 def _finite(value: object) -> object:

@@ -79,9 +79,7 @@ def _cycles(report: Report) -> str:
         *((peer, number(peers, peer), "other") for peer in peers),
         ("generic", number(report, "cycles_generic"), "other"),
     ]
-    return bars(
-        [Bar(label, cycles, measured(cycles), kind) for label, cycles, kind in entries]
-    )
+    return bars([Bar(label, cycles, measured(cycles), kind) for label, cycles, kind in entries])
 
 
 def _engines(report: Report) -> str:

@@ -1,0 +1,56 @@
+"""``oxegg bench``: the kernel suite on one machine, as a table and as JSON."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from math import exp, log
+from typing import Any
+
+import oxegg
+from oxegg.cli.options import add_machine_option
+from oxegg.cli.output import progress, put_json, show
+from oxegg.report import summarize_many
+
+EXAMPLE = """\
+  oxegg bench softmax_64x1024 saxpy_1024 --machine ox-card
+  oxegg bench --machine ox-card --json out/bench.json"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``oxegg bench``."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="kernels (default: the suite)")
+    add_machine_option(parser)
+    parser.add_argument(
+        "--peer",
+        default="generic",
+        metavar="P,Q",
+        help="what to compare with: generic, clang (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=2, metavar="N", help="processes (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compile and measure; exit 1 when a result was wrong."""
+    with progress("kernels") as tick:
+        reports = oxegg.bench(
+            arguments.names,
+            machine=arguments.machine,
+            jobs=arguments.jobs,
+            peers=tuple(arguments.peer.split(",")),
+            progress=tick,
+        )
+    if not put_json(reports, arguments.json):
+        show(summarize_many(reports), _totals(reports))
+    return 1 if any(report["correct"] is False for report in reports) else 0
+
+
+def _totals(reports: Sequence[Mapping[str, Any]]) -> str:
+    speedups = [
+        report["cycles_generic"] / report["cycles"]
+        for report in reports
+        if report.get("cycles") and report.get("cycles_generic")
+    ]
+    correct = sum(report["correct"] is True for report in reports)
+    mean = f"{exp(sum(map(log, speedups)) / len(speedups)):.2f}x" if speedups else "not measured"
+    return f"{correct} of {len(reports)} correct; geometric mean against generic: {mean}"
