@@ -12,7 +12,9 @@ from types import NoneType
 from typing import Any, cast, get_args, get_type_hints
 
 from oxegg.costmodels.fields import Rule
+from oxegg.costmodels.formulas import compile_formula
 from oxegg.costmodels.machine import Machine, NearMemory, Override
+from oxegg.costmodels.timing_classes import CLASSES, QUANTITIES
 from oxegg.errors import MachineError
 
 Key = tuple[str, ...]
@@ -231,6 +233,12 @@ def _overrides(source: _Source, table: object) -> tuple[Override, ...]:
 def _override(name: str, table: object, source: _Source) -> Override:
     at = ("timing", name)
     known: dict[str, type] = {"occupancy": str, "latency": str, "chains": bool}
+    if name not in CLASSES:
+        raise MachineError(
+            f"{_label(at)}: there is no such timing class",
+            where=source.where(at),
+            hint=_suggestion(name, tuple(CLASSES)),
+        )
     if not isinstance(table, dict):
         raise MachineError(f"{_label(at)} must be a table", where=source.where(at))
     entries = cast(dict[str, object], table)
@@ -240,9 +248,27 @@ def _override(name: str, table: object, source: _Source) -> Override:
             raise MachineError(
                 f"{_label((*at, key))} = {value!r} has the wrong type",
                 where=source.where((*at, key)),
-                hint="true or false" if key == "chains" else 'a formula in quotes, such as "beats + 3"',
+                hint="true or false" if key == "chains" else 'a formula such as "beats + 3"',
             )
-    return Override(name, where=source.where(at), **{key: cast(Any, entries.get(key)) for key in known})
+        if isinstance(value, str):
+            _check_formula(value, CLASSES[name].engine, (*at, key), source)
+    return Override(
+        name, where=source.where(at), **{key: cast(Any, entries.get(key)) for key in known}
+    )
+
+
+def _check_formula(formula: str, engine: str, at: Key, source: _Source) -> None:
+    known = QUANTITIES[engine] | QUANTITIES["machine"]
+    try:
+        names = compile_formula(formula)[1]
+    except ValueError as error:
+        raise MachineError(f"{_label(at)}: {error}", where=source.where(at)) from error
+    for name in sorted(names - known):
+        raise MachineError(
+            f"{_label(at)}: there is no quantity {name!r}",
+            where=source.where(at),
+            hint=_suggestion(name, tuple(sorted(known))),
+        )
 
 
 def _check(machine: Machine, source: _Source) -> None:

@@ -29,7 +29,9 @@ class Vector:
     vlen: Annotated[int, PowerOfTwo(64, 65536, "bits of one vector register")]
     dlen: Annotated[int, PowerOfTwo(32, 65536, "datapath bits of one arithmetic pipe")]
     pipes: Annotated[int, PowerOfTwo(1, 8, "arithmetic pipes that share one instruction stream")]
-    mlen_bytes: Annotated[int, PowerOfTwo(4, 8192, "bytes per cycle of the load and of the store port")]
+    mlen_bytes: Annotated[
+        int, PowerOfTwo(4, 8192, "bytes per cycle of the load and of the store port")
+    ]
     queue_depth: Annotated[int, Whole(1, 256, "vector instructions waiting behind scalar issue")]
     vl_aware: Annotated[bool, Flag("time follows vl; false: the whole LMUL group always counts")]
 
@@ -151,7 +153,7 @@ class Override:
     occupancy: str | None
     latency: str | None
     chains: bool | None
-    where: str
+    where: str | None
 
 
 @dataclass(frozen=True)

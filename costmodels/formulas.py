@@ -1,0 +1,71 @@
+"""Timing formulas: arithmetic over named quantities, written as text, compiled once.
+
+A formula may use whole numbers, ``+ - * // %``, comparisons, ``a if c else b`` and the functions
+of ``FUNCTIONS``; nothing else, so a machine file from anywhere can be loaded without risk.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+FUNCTIONS: Mapping[str, Callable[..., int]] = {
+    "max": max,
+    "min": min,
+    "ceil_div": lambda a, b: -(-a // b),
+    # log2 of a power of two; of anything else the next whole number above.
+    "log2": lambda n: (n - 1).bit_length(),
+    "clocks": lambda picoseconds, mhz: -(-picoseconds * mhz // 1_000_000),
+    # One value per register group size: index 0, 1, 2, 3 = LMUL (1 and less), 2, 4, 8.
+    "by_group": lambda group, *values: values[group],
+    # One value per scalar float width.
+    "by_width": lambda width, half, single, double: {16: half, 32: single, 64: double}[width],
+}
+
+_ALLOWED = (
+    ast.Expression,
+    ast.BinOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.FloorDiv,
+    ast.Mod,
+    ast.IfExp,
+    ast.Compare,
+    ast.Lt,
+    ast.LtE,
+    ast.Gt,
+    ast.GtE,
+    ast.Eq,
+    ast.Call,
+    ast.Name,
+    ast.Load,
+    ast.Constant,
+)
+
+
+@lru_cache(maxsize=1024)
+def compile_formula(text: str) -> tuple[Callable[[Mapping[str, int]], int], frozenset[str]]:
+    """A function from quantities to whole cycles, and the names of the quantities it needs.
+
+    Raises ``ValueError`` with one sentence when the text isn't a formula.
+    """
+    try:
+        tree = ast.parse(text, mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"{text!r} is not a formula: {error.msg}") from error
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED) or (
+            isinstance(node, ast.Constant) and type(node.value) is not int
+        ):
+            raise ValueError(f"{text!r}: {ast.unparse(node)} may not stand in a formula")
+    for function in called:
+        if not isinstance(function, ast.Name) or function.id not in FUNCTIONS:
+            raise ValueError(f"{text!r}: known functions are {', '.join(FUNCTIONS)}")
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(FUNCTIONS)
+    code = compile(tree, "<formula>", "eval")
+
+    def evaluate(quantities: Mapping[str, int]) -> int:
+        return int(eval(code, {"__builtins__": {}, **FUNCTIONS}, dict(quantities)))
+
+    return evaluate, frozenset(names)

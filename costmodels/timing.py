@@ -1,0 +1,142 @@
+"""Timing of one instruction on one machine: the one source for scheduler, costs and simulator.
+
+How to read a ``Timing``: an instruction that starts in cycle ``t`` keeps its unit until
+``t + occupancy``. Its result can be read from ``t + latency`` on: all of it, or, when it
+``chains``, its first element group, the others following at the producer's pace; a chained
+consumer therefore starts no earlier than
+``t + latency + max(0, occupancy - consumer's occupancy)``.
+Memory operands are taken to lie in the scratchpad.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from oxegg.costmodels.formulas import compile_formula
+from oxegg.costmodels.machine import Machine, Override
+from oxegg.costmodels.mnemonics import TABLE
+from oxegg.costmodels.quantities import (
+    TileShape,
+    near_memory_quantities,
+    scalar_quantities,
+    tensor_quantities,
+    vector_quantities,
+)
+from oxegg.costmodels.timing_classes import CLASSES
+from oxegg.errors import MachineError, UsageError
+
+ENGINE_NAMES: Mapping[str, str] = {
+    "tensor": "tensor engine",
+    "near_memory": "near-memory units",
+    "dma": "DMA engine",
+    "simt": "SIMT mode",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Unit, cycles that the unit is kept, cycles to the result, and chaining; see above."""
+
+    unit: str
+    occupancy: int
+    latency: int
+    chains: bool
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A timing class as one machine has it, formulas compiled."""
+
+    unit: str
+    engine: str
+    occupancy: Callable[[Mapping[str, int]], int]
+    latency: Callable[[Mapping[str, int]], int]
+    chains: bool
+    where: str | None
+
+
+def timing(
+    machine: Machine,
+    instruction_name: str,
+    *,
+    vl: int | None = None,
+    sew: int | None = None,
+    lmul: Fraction | int = 1,
+    tile: TileShape | None = None,
+    repeat: int = 1,
+) -> Timing:
+    """Timing of an instruction under a vector state, a tile shape or a repeat count.
+
+    ``vl`` (elements), ``sew`` (bits) and ``lmul`` matter to vector instructions only and are
+    required there; ``tile`` defaults to the full tile, ``repeat`` is the count of a near-memory
+    command. Raises ``MachineError`` when the machine has no engine for the instruction and
+    ``UsageError`` for an unknown instruction or a missing vector state.
+    """
+    return _timing(machine, instruction_name, vl, sew, lmul, tile, repeat)
+
+
+@lru_cache(maxsize=1 << 16)
+def _timing(
+    machine: Machine,
+    name: str,
+    vl: int | None,
+    sew: int | None,
+    lmul: Fraction | int,
+    tile: TileShape | None,
+    repeat: int,
+) -> Timing:
+    row = _row(machine, timing_class(name))
+    if row.engine not in machine.engines:
+        raise MachineError(
+            f"{name} needs the {ENGINE_NAMES[row.engine]}, which {machine.name} doesn't have",
+            hint="choose a machine that has it: oxegg machines list",
+        )
+    if row.engine == "vector":
+        if vl is None or sew is None:
+            raise UsageError(f"timing of {name} depends on vl and sew", hint="pass vl= and sew=")
+        quantities = vector_quantities(machine, name, vl, sew, Fraction(lmul))
+    elif row.engine == "tensor":
+        quantities = tensor_quantities(machine, name, tile or full_tile(machine))
+    elif row.engine == "near_memory":
+        quantities = near_memory_quantities(machine, repeat)
+    else:
+        quantities = scalar_quantities(machine, name)
+    try:
+        occupancy, latency = row.occupancy(quantities), row.latency(quantities)
+    except (ArithmeticError, LookupError, TypeError) as error:
+        raise MachineError(
+            f"the timing of {name} can't be computed: {error!r}", where=row.where
+        ) from error
+    return Timing(row.unit, max(1, occupancy), max(1, latency), row.chains)
+
+
+def timing_class(instruction_name: str) -> str:
+    """Name of the instruction's row in ``timing_classes.CLASSES``."""
+    instruction = TABLE.get(instruction_name)
+    if instruction is None:
+        raise UsageError(f'there is no instruction "{instruction_name}"', hint="oxegg isa list")
+    return instruction.timing
+
+
+def full_tile(machine: Machine) -> TileShape:
+    """The largest tile: R x R accumulators, 4R bytes to a row."""
+    rows = machine.tensor.rows if machine.tensor else 0
+    return TileShape(rows, rows, 4 * rows)
+
+
+@lru_cache(maxsize=4096)
+def _row(machine: Machine, name: str) -> _Row:
+    default = CLASSES[name]
+    own = next(
+        (override for override in machine.timing if override.name == name),
+        Override(name, None, None, None, None),
+    )
+    return _Row(
+        unit=default.unit,
+        engine=default.engine,
+        occupancy=compile_formula(own.occupancy or default.occupancy)[0],
+        latency=compile_formula(own.latency or default.latency)[0],
+        chains=default.chains if own.chains is None else own.chains,
+        where=own.where,
+    )
