@@ -52,7 +52,7 @@ def put_json(value: object, target: str | None) -> bool:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table whose number columns are right-aligned; ``None`` is shown as a dash."""
     rows = [tuple(row) for row in rows]
-    shown = Table(box=None, header_style="bold", pad_edge=False)
+    shown = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
     for index, column in enumerate(columns):
         numeric = all(isinstance(row[index], int | float | None) for row in rows)
         shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
