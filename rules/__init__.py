@@ -1,0 +1,13 @@
+"""The rules: named rows by family, and the engines that turn algebra into instructions."""
+
+from oxegg.rules import algebra, comparisons, elementary, integers, reductions
+from oxegg.rules.pattern import Family, Rule
+
+FAMILIES: dict[str, Family] = {
+    module.FAMILY.name: module.FAMILY
+    for module in (algebra, reductions, comparisons, integers, elementary)
+}
+
+
+def all_rules() -> list[Rule]:
+    return [rule for family in FAMILIES.values() for rule in family.rules]

@@ -1,0 +1,260 @@
+"""Elementary functions as range reduction and polynomials, each with a stated error.
+
+The stated error is in units in the last place of the result; tests hold it over the function's
+whole domain (all 2^16 inputs of the 16-bit formats, dense samples of the others).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from oxegg.ir.types import BF16, F16, F32, F64, I32, I64, ElementType
+from oxegg.rules.approximation import Array, exp_coefficients, fit, horner, split
+from oxegg.rules.pattern import Family, Pattern, apply, constant, convert, variables
+
+FAMILY = Family("elementary")
+(x,) = variables("x")
+one, two, half, zero = constant(1.0), constant(2.0), constant(0.5), constant(0.0)
+LN2 = float(np.log(2))
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a polynomial needs to know about a float format."""
+
+    type: ElementType
+    integer: ElementType
+    exp_degree: int
+    log_terms: int
+    trig_terms: int
+
+    @property
+    def fraction_bits(self) -> int:
+        return self.type.precision - 1
+
+
+FORMATS = (Format(F32, I32, 6, 9, 4), Format(F64, I64, 12, 20, 8))
+
+
+def fma(a: Pattern, b: Pattern, c: Pattern) -> Pattern:
+    return apply("fma", a, b, c)
+
+
+def fnma(a: Pattern, b: Pattern, c: Pattern) -> Pattern:
+    return apply("fnma", a, b, c)
+
+
+def integer(format_: Format, name: str, *children: Pattern) -> Pattern:
+    return apply(name, *children, of=format_.integer)
+
+
+def bits(format_: Format, value: Pattern) -> Pattern:
+    return convert(value, format_.type, format_.integer, "bitcast")
+
+
+def from_bits(format_: Format, value: Pattern) -> Pattern:
+    return convert(value, format_.integer, format_.type, "bitcast")
+
+
+def nearest(format_: Format, value: Pattern) -> tuple[Pattern, Pattern]:
+    """The nearest integer, as an integer and as a float."""
+    whole = convert(value, format_.type, format_.integer, "to_int")
+    return whole, convert(whole, format_.integer, format_.type)
+
+
+def exponential(format_: Format, value: Pattern) -> Pattern:
+    """e^x = 2^n e^r, |r| <= ln(2)/2; 2^n is added to the exponent field.
+
+    Below the smallest normal number the result is some number between 0 and it.
+    """
+    emax = format_.type.max_exponent
+    high = float(np.nextafter(np.log(2.0) * (emax + 1), 0).astype(np.float64))
+    if format_.type is F32:
+        high = float(np.nextafter(np.float32(high), np.float32(0)))
+    low = -LN2 * (emax - 1) - 0.0001
+    clamped = apply("maxnum", apply("minnum", value, constant(high)), constant(low))
+    n, n_float = nearest(format_, clamped * constant(1 / LN2))
+    upper, lower = split(LN2, 2, format_.type.precision - 12)
+    r = fnma(n_float, lower, fnma(n_float, upper, clamped))
+    tail = list(exp_coefficients(format_.exp_degree))
+    polynomial = horner(r, [1.0, 1.0, *tail])
+    shifted = integer(format_, "shl", n, constant(format_.fraction_bits))
+    return from_bits(format_, integer(format_, "add", bits(format_, polynomial), shifted))
+
+
+def logarithm(format_: Format, value: Pattern) -> Pattern:
+    """log x = e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2); subnormals are scaled first."""
+    t = format_
+    smallest = constant(2.0 ** (1 - t.type.max_exponent))
+    scale = t.fraction_bits + 2
+    tiny = apply("lt", value, smallest)
+    scaled = apply("select", tiny, value * constant(2.0**scale), value)
+    raw = bits(t, scaled)
+    root = int(np.sqrt(np.array(0.5, t.type.numpy)).view(t.integer.numpy))
+    exponent = integer(t, "shr", integer(t, "sub", raw, constant(root)), constant(t.fraction_bits))
+    mantissa = from_bits(
+        t, integer(t, "sub", raw, integer(t, "shl", exponent, constant(t.fraction_bits)))
+    )
+    e_float = convert(exponent, t.integer, t.type)
+    e = apply("select", tiny, e_float - constant(float(scale)), e_float)
+    f = mantissa - one
+    low, high = float(np.sqrt(0.5)) - 1, float(np.sqrt(2)) - 1
+
+    def tail(v: Array) -> Array:  # (log(1 + v) - v + v^2/2) / v^3
+        w = v.astype(np.longdouble)
+        series = sum((-1.0) ** k * w**k / (k + 3) for k in range(220))
+        return np.asarray(series).astype(np.float64)
+
+    polynomial = horner(f, fit(tail, low, high, tuple(range(t.log_terms))))
+    square = f * f
+    upper, lower = split(LN2, 2, t.type.precision - 12)
+    small = fma(e, lower, fma(square * f, polynomial, -(half * square)))
+    finite = fma(e, upper, f + small)
+    infinite = constant(float("inf"))
+    at_zero = apply("select", apply("eq", value, zero), constant(float("-inf")), finite)
+    return apply("select", apply("eq", value, infinite), infinite, at_zero)
+
+
+def sine(format_: Format, value: Pattern, quarter_turns: int) -> Pattern:
+    """sin(x + quarter_turns pi/2): reduction to |r| <= pi/4 in three parts, for |x| <= 1e4."""
+    t = format_
+    n, n_float = nearest(t, value * constant(2 / np.pi))
+    parts = _split_half_pi(t)
+    r = value
+    for part in parts:
+        r = fnma(n_float, part, r)
+    quadrant = integer(t, "add", n, constant(quarter_turns)) if quarter_turns else n
+    limit = float(np.pi / 4) ** 2 * 1.01
+
+    def sin_tail(v: Array) -> Array:  # (sin(sqrt v)/sqrt v - 1) / v
+        w = np.sqrt(np.maximum(v, 1e-6).astype(np.longdouble))
+        series = sum((-1.0) ** k * w ** (2 * k - 2) / _factorial(2 * k + 1) for k in range(1, 14))
+        return np.asarray(series).astype(np.float64)
+
+    def cos_tail(v: Array) -> Array:  # (cos(sqrt v) - 1 + v/2) / v^2
+        w = np.maximum(v, 1e-6).astype(np.longdouble)
+        series = sum((-1.0) ** k * w ** (k - 2) / _factorial(2 * k) for k in range(2, 14))
+        return np.asarray(series).astype(np.float64)
+
+    square = r * r
+    powers = tuple(range(t.trig_terms))
+    sine_ = fma(r * square, horner(square, fit(sin_tail, 0, limit, powers)), r)
+    cosine = fma(square * square, horner(square, fit(cos_tail, 0, limit, powers)), fnma(half, square, one))
+    odd = apply("ne", integer(t, "and", quadrant, constant(1)), constant(0), of=t.integer)
+    picked = apply("select", odd, cosine, sine_)
+    negative = apply("ne", integer(t, "and", quadrant, constant(2)), constant(0), of=t.integer)
+    return apply("select", negative, -picked, picked)
+
+
+def _split_half_pi(format_: Format) -> list[Pattern]:
+    return list(split(float(np.pi / 2), 3, format_.type.precision - 14))
+
+
+def _factorial(n: int) -> np.longdouble:
+    return np.longdouble(np.prod(np.arange(1, n + 1, dtype=np.longdouble)))
+
+
+def hyperbolic_tangent(format_: Format, value: Pattern) -> Pattern:
+    """tanh x: odd polynomial near 0, 1 - 2/(e^2|x| + 1) with the sign put back elsewhere."""
+    magnitude = apply("abs", value)
+    border = 0.625 if format_.type is F32 else 0.5
+
+    def tail(v: Array) -> Array:  # (tanh(sqrt v)/sqrt v - 1) / v
+        w = np.sqrt(np.maximum(v, 1e-9).astype(np.longdouble))
+        return np.asarray((np.tanh(w) / w - 1) / (w * w)).astype(np.float64)
+
+    square = value * value
+    terms = 5 if format_.type is F32 else 12
+    small = fma(value * square, horner(square, fit(tail, 1e-5, border**2, tuple(range(terms)))), value)
+    large = one - two / (apply("exp", magnitude + magnitude) + one)
+    return apply("select", apply("lt", magnitude, constant(border)), small, apply("copysign", large, value))
+
+
+def error_function(format_: Format, value: Pattern) -> Pattern:
+    """erf x: odd polynomial for |x| < 0.9, 1 - e^p(|x|) with p fitted to log erfc elsewhere."""
+    import math
+
+    border = 0.9
+    f32 = format_.type is F32
+
+    def small_tail(v: Array) -> Array:
+        w = np.sqrt(np.maximum(v, 1e-9))
+        return np.array([math.erf(a) / a for a in w])
+
+    def log_tail(v: Array) -> Array:
+        return np.array([math.log(math.erfc(a)) for a in v])
+
+    square = value * value
+    small = value * horner(square, fit(small_tail, 1e-6, border**2, tuple(range(7 if f32 else 14))))
+    magnitude = apply("abs", value)
+    top = 4.2 if f32 else 6.0
+    capped = apply("minnum", magnitude, constant(top))
+    exponent = horner(capped, fit(log_tail, border, top, tuple(range(10 if f32 else 20))))
+    large = apply("copysign", one - apply("exp", exponent), value)
+    return apply("select", apply("lt", magnitude, constant(border)), small, large)
+
+
+def estimate_reciprocal(format_: Format) -> Pattern:
+    """1/x from the 7-bit estimate by Newton's iteration y + y (1 - x y)."""
+    y: Pattern = apply("reciprocal_estimate", x)
+    for _ in range(_newton_steps(format_)):
+        y = fma(y, fnma(x, y, one), y)
+    return y
+
+
+def estimate_rsqrt(format_: Format) -> Pattern:
+    """1/sqrt(x) from the 7-bit estimate by y + y (1 - x y^2) / 2."""
+    y: Pattern = apply("rsqrt_estimate", x)
+    for _ in range(_newton_steps(format_)):
+        y = fma(half * y, fnma(x * y, y, one), y)
+    return y
+
+
+def _newton_steps(format_: Format) -> int:
+    """Each step doubles the seven good bits."""
+    return 2 if format_.type is F32 else 3
+
+
+def _rows() -> None:
+    for t in FORMATS:
+
+        def rule(name: str, right: Pattern, doc: str, error: float, t: Format = t) -> None:
+            FAMILY.rule(f"{name}-{t.type}", apply(name, x), right, kind="real", types=(t.type,),
+                        doc=doc, error_ulps=error, phase="elementary")  # fmt: skip
+
+        rule("exp", exponential(t, x), "2^n times a polynomial", 2)
+        rule("exp2", apply("exp", x * constant(LN2)), "2^x = e^(x ln 2)", 100)
+        rule("log", logarithm(t, x), "e ln 2 plus a polynomial", 2)
+        rule("log2", apply("log", x) * constant(1 / LN2), "log2 x = log x / ln 2", 4)
+        rule("sin", sine(t, x, 0), "quadrant and polynomial", 2)
+        rule("cos", sine(t, x, 1), "quadrant and polynomial", 2)
+        rule("tanh", hyperbolic_tangent(t, x), "polynomial near 0, exponential elsewhere", 3)
+        rule("erf", error_function(t, x), "polynomial near 0, exponential elsewhere", 4)
+        sigmoid = apply("reciprocal", one + apply("exp", -x))
+        rule("sigmoid", sigmoid, "1 / (1 + e^-x)", 4)
+        gelu = (half * x) * (one + apply("erf", x * constant(float(np.sqrt(0.5)))))
+        rule("gelu", gelu, "x Phi(x) by erf", 8)
+        FAMILY.rule(f"reciprocal-newton-{t.type}", apply("reciprocal", x), estimate_reciprocal(t),
+                    kind="approx", types=(t.type,), error_ulps=2, phase="elementary",
+                    doc="7-bit estimate and Newton; wrong at 0 and infinity")  # fmt: skip
+        FAMILY.rule(f"rsqrt-newton-{t.type}", apply("rsqrt", x), estimate_rsqrt(t), kind="approx",
+                    types=(t.type,), error_ulps=3, phase="elementary",
+                    doc="7-bit estimate and Newton; wrong at 0 and infinity")  # fmt: skip
+    functions = ("exp", "exp2", "log", "log2", "sin", "cos", "tanh", "erf", "sigmoid", "gelu", "rsqrt")
+    for narrow in (F16, BF16):
+        for name in (*functions, "sqrt", "reciprocal"):
+            FAMILY.rule(f"{name}-{narrow}-in-f32", apply(name, x),
+                        convert(apply(name, convert(x, narrow, F32), of=F32), F32, narrow),
+                        kind="real", types=(narrow,), error_ulps=1, phase="elementary",
+                        doc="in f32, rounded once more")  # fmt: skip
+    for name in ("add", "sub", "mul", "div", "min", "max", "minnum", "maxnum"):
+        y = variables("y")[0]
+        FAMILY.rule(f"{name}-bf16-in-f32", apply(name, x, y),
+                    convert(apply(name, convert(x, BF16, F32), convert(y, BF16, F32), of=F32), F32, BF16),
+                    kind="exact", types=(BF16,), phase="elementary",
+                    doc="24 >= 2 * 8 + 2 bits: the second rounding is harmless")  # fmt: skip
+
+
+_rows()
