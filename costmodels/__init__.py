@@ -1,8 +1,28 @@
 """What programs cost: machine files, instruction timing, rooflines and loop-level cycles."""
 
+from oxegg.costmodels.levels import Level, LevelCycles, Recurrence, level_cycles, nest_cycles
 from oxegg.costmodels.load import load_machine, machine_names
 from oxegg.costmodels.machine import Machine
 from oxegg.costmodels.quantities import TileShape
-from oxegg.costmodels.timing import Timing, timing
+from oxegg.costmodels.roofline import KernelWork, Roofline, Traffic, roofline
+from oxegg.costmodels.timing import Timing, timing, timing_class, unit_copies
 
-__all__ = ["Machine", "TileShape", "Timing", "load_machine", "machine_names", "timing"]
+__all__ = [
+    "KernelWork",
+    "Level",
+    "LevelCycles",
+    "Machine",
+    "Recurrence",
+    "Roofline",
+    "TileShape",
+    "Timing",
+    "Traffic",
+    "level_cycles",
+    "load_machine",
+    "machine_names",
+    "nest_cycles",
+    "roofline",
+    "timing",
+    "timing_class",
+    "unit_copies",
+]

@@ -140,3 +140,11 @@ def _row(machine: Machine, name: str) -> _Row:
         chains=default.chains if own.chains is None else own.chains,
         where=own.where,
     )
+
+
+def unit_copies(machine: Machine, unit: str) -> int:
+    """How many of a unit the machine has: instructions on it may overlap that often.
+
+    Vector pipes don't count: they share one instruction, and ``occupancy`` knows about them.
+    """
+    return {"ALU": machine.issue_width, "LSU": machine.scalar.load_ports}.get(unit, 1)
