@@ -9,12 +9,9 @@ pointers are written again and again.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
-
-from oxegg.errors import EmitError
-
-if TYPE_CHECKING:
-    from oxegg.isa import Instruction
+from itertools import count
+from types import MappingProxyType
+from typing import Literal
 
 Bank = Literal["x", "f", "v"]
 
@@ -37,7 +34,10 @@ class Register:
 
 
 ZERO = Register("x", 0)
-"""The hardwired zero (``x0``): the one virtual register that isn't allocated."""
+"""The hardwired zero, ``x0``."""
+
+STACK_POINTER = Register("x", -2)
+"""The stack pointer, ``x2``; like ``ZERO`` it isn't allocated. Other numbers begin at 1."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Operation:
         operands = ", ".join(str(operand) for operand in self.operands)
         state = f"  [{self.state}]" if self.state is not None else ""
         note = f"  # {self.note}" if self.note else ""
-        return f"{self.name} {operands}{state}{note}".replace(" \n", "\n").rstrip()
+        return f"{self.name} {operands}{state}{note}".rstrip()
 
 
 @dataclass
@@ -132,11 +132,14 @@ class Program:
 
     ``arguments`` are in the order of the C prototype: ``x`` registers for pointers (inputs,
     outputs, scratch) and integer scalars, ``f`` registers for float scalars (LP64D).
+    ``constants`` are bytes that lie behind the code, 64-byte aligned; the pseudo instruction
+    ``la register, "name"`` loads the address of one. ``li register, value`` loads any constant.
     """
 
     name: str
     arguments: tuple[Register, ...]
     body: list[Operation | Loop] = field(default_factory=list[Operation | Loop])
+    constants: Mapping[str, bytes] = MappingProxyType({})
 
     def __str__(self) -> str:
         arguments = ", ".join(str(register) for register in self.arguments)
@@ -167,3 +170,11 @@ def loops(body: list[Operation | Loop]) -> Iterator[Loop]:
         if isinstance(item, Loop):
             yield item
             yield from loops(item.body)
+
+
+def fresh_numbers(program: Program) -> Iterator[int]:
+    """Register numbers that ``program`` doesn't use, in any bank."""
+    used = [register.number for register in program.arguments]
+    for operation in operations(program.body):
+        used += [value.number for value in operation.operands if isinstance(value, Register)]
+    return count(max([0, *used]) + 1)

@@ -1,0 +1,171 @@
+"""What an operation does to registers and to the rest of the machine, read off the ISA table."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import islice
+
+from oxegg.emit.colouring import Overlap, OverlapKind
+from oxegg.emit.program import STACK_POINTER, ZERO, Operation, Register, VectorState
+from oxegg.errors import EmitError
+from oxegg.isa import TABLE, Instruction, Operand
+
+LI = "li"
+"""``li register, value``: a constant of any width, expanded when registers are known."""
+LA = "la"
+"""``la register, "name"``: the address of one of the program's constants."""
+PSEUDO = (LI, LA)
+
+FIXED = (ZERO, STACK_POINTER)
+
+NO_STATE = VectorState(8, Fraction(1), 1)
+
+# Results of these may not overlap a source whatever the element widths.
+_DISJOINT_CLASSES = ("vgather", "vcompress", "vmask_index")
+_DISJOINT_NAMES = ("vslideup", "vslide1up", "vfslide1up", "vmsbf", "vmsif", "vmsof")
+_INDEXED_SEGMENTS = ("vluxseg", "vloxseg")
+
+# Operations that change or depend on state that isn't in x, f or v registers keep their order.
+_UNTRACKED_CLASSES = ("csr", "fence", "system", "amo", "jump")
+
+
+@dataclass(frozen=True)
+class Effects:
+    """``reads`` and ``writes`` hold allocatable registers only (not ``x0`` and ``sp``).
+
+    ``tuples`` are registers that must be consecutive, ``mask`` is the register wanted in v0,
+    ``overlaps`` the constraints of the vector specification (section 5.2 and the sections of the
+    permutation instructions) on where results may lie. ``ordered`` operations touch state that
+    nobody tracks and stay in the order of the text.
+    """
+
+    reads: tuple[Register, ...]
+    writes: tuple[Register, ...]
+    mask: Register | None = None
+    overlaps: tuple[Overlap, ...] = ()
+    tuples: tuple[tuple[Register, ...], ...] = ()
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An operand of the instruction with what the operation passes: several for segments."""
+
+    operand: Operand
+    values: tuple[Register | int | str, ...]
+
+    @property
+    def registers(self) -> tuple[Register, ...]:
+        return tuple(value for value in self.values if isinstance(value, Register))
+
+
+def instruction_of(operation: Operation) -> Instruction:
+    """The ISA record; raises ``EmitError`` when the mnemonic doesn't exist."""
+    try:
+        return TABLE[operation.name]
+    except KeyError:
+        raise EmitError(f'there is no instruction "{operation.name}"') from None
+
+
+def bind(operation: Operation) -> tuple[Bound, ...]:
+    """Pair operands with values; a trailing mask or rounding mode may be missing.
+
+    A segment operand takes as many registers as the access has fields.
+    """
+    instruction = instruction_of(operation)
+    values = iter(operation.operands)
+    bound = tuple(
+        Bound(operand, tuple(islice(values, operand.fields))) for operand in instruction.operands
+    )
+    left = len(list(values))
+    missing = [b.operand for b in bound if len(b.values) < b.operand.fields]
+    if left or any(operand.kind not in ("mask", "rm") for operand in missing):
+        names = ", ".join(operand.name for operand in instruction.operands)
+        raise EmitError(
+            f"{operation.name} has {len(operation.operands)} operands", hint=f"it takes {names}"
+        )
+    return bound
+
+
+@lru_cache(maxsize=1 << 14)
+def effects(operation: Operation) -> Effects:
+    """Registers read and written by ``operation``, and its constraints."""
+    if operation.name in PSEUDO:
+        target = operation.operands[0]
+        assert isinstance(target, Register)
+        return Effects((), (target,))
+    bound = bind(operation)
+    instruction = TABLE[operation.name]
+    mask = next((r for b in bound if b.operand.kind in ("mask", "v0") for r in b.registers), None)
+    keeps = _keeps_old_result(operation, instruction, masked=mask is not None)
+    reads: list[Register] = []
+    writes: list[Register] = []
+    for b in bound:
+        is_vector_result = b.operand.kind == "v" and b.operand.writes
+        if b.operand.reads or (is_vector_result and keeps):
+            reads.extend(b.registers)
+        if b.operand.writes:
+            writes.extend(b.registers)
+    return Effects(
+        reads=tuple(r for r in dict.fromkeys(reads) if r not in FIXED),
+        writes=tuple(r for r in dict.fromkeys(writes) if r not in FIXED),
+        mask=mask,
+        overlaps=tuple(_overlaps(operation, instruction, bound)),
+        tuples=tuple(b.registers for b in bound if len(b.registers) > 1),
+        ordered=instruction.timing in _UNTRACKED_CLASSES or operation.name.startswith("ox."),
+    )
+
+
+def _keeps_old_result(operation: Operation, instruction: Instruction, *, masked: bool) -> bool:
+    """Whether elements of a vector result keep their old values, so that they are read."""
+    state = operation.state
+    if state is None:
+        return False
+    # The tail of a mask result is agnostic whatever vtype says.
+    tail = state.tail_undisturbed and not instruction.writes_mask
+    return tail or (masked and state.mask_undisturbed)
+
+
+def _overlaps(
+    operation: Operation, instruction: Instruction, bound: tuple[Bound, ...]
+) -> Iterator[Overlap]:
+    # A reduction's scalar result may lie anywhere.
+    if instruction.is_reduction:
+        return
+    for result in bound:
+        if result.operand.kind != "v" or not result.operand.writes:
+            continue
+        for source in bound:
+            kind = _overlap_kind(operation, instruction, result.operand, source.operand)
+            if kind is None or source is result:
+                continue
+            for a in result.registers:
+                yield from (Overlap(a, b, kind) for b in source.registers if a != b)
+
+
+def _overlap_kind(
+    operation: Operation, instruction: Instruction, result: Operand, source: Operand
+) -> OverlapKind | None:
+    """The constraint between one result and one source operand, ``None`` if there is none."""
+    if source.kind in ("mask", "v0"):
+        return None if instruction.writes_mask and not _is_disjoint(instruction) else "disjoint"
+    if source.kind != "v" or not source.reads:
+        return None
+    if _is_disjoint(instruction):
+        return "disjoint"
+    state = operation.state or NO_STATE
+    wide, narrow = result.element_width(state.sew), source.element_width(state.sew)
+    if wide == narrow:
+        return None
+    if wide < narrow:
+        return "low"
+    return "high" if source.emul(state.sew, state.lmul) >= 1 else "disjoint"
+
+
+def _is_disjoint(instruction: Instruction) -> bool:
+    return (
+        instruction.timing in _DISJOINT_CLASSES
+        or instruction.name.startswith(_DISJOINT_NAMES)
+        or instruction.name.startswith(_INDEXED_SEGMENTS)
+    )
