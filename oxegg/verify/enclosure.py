@@ -1,0 +1,183 @@
+"""An enclosure: what is known about every element of a term after rounding errors.
+
+The model is the standard one, fl(a op b) = (a op b)(1 + d) with |d| <= u, plus half a subnormal
+step per operation that can underflow (Higham, "Accuracy and Stability of Numerical Algorithms",
+2nd ed., chapters 2-4). An enclosure splits the error into what any order of additions and
+products may cost, ``gamma * magnitude``, and what came in from outside, ``carried``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oxegg.ir import Axis, ElementType
+
+Array = npt.NDArray[Any]
+
+# Second-order terms and the float64 arithmetic of the bounds themselves.
+_SAFETY = 1 + 2.0**-10
+# A sum that is longer than this on paper (a term shared in itself many times) is not reordered.
+_LONGEST_SUM = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """The exact value of a term and how far any permitted evaluation may be from it.
+
+    All arrays have one dimension per axis of the term, of the axis's size or of 1 (the same all
+    along the axis). Integers and truth values have no error: where ``defined`` is false, an
+    undecided comparison reached them and they can be anything.
+
+    ``value``: float64 or longdouble for float formats, the format itself otherwise.
+    ``magnitude``: the value with |leaf| for each leaf and + for -; the same for every order.
+    ``carried``: absolute error from outside the sums and products that end here.
+    ``addends``, ``roundings``: the longest sum that can be formed here, and the most roundings
+    that any one of its addends has gone through.
+    ``unit``: unit roundoff of the format plus that of ``value`` (the reference rounds too).
+    """
+
+    value: Array
+    magnitude: Array
+    carried: Array
+    defined: Array
+    unit: float = 0.0
+    roundings: int = 0
+    addends: int = 1
+
+    @property
+    def depth(self) -> int:
+        """Most roundings on a path from a leaf to here, in any order of the sums."""
+        return self.roundings + self.addends - 1
+
+    @property
+    def gamma(self) -> float:
+        """Relative error bound (1 + u)^roundings (1 + (addends - 1) u) - 1 on the magnitude.
+
+        The factor of the sum is (n - 1) u without any condition on n: Jeannerod and Rump,
+        "Improved error bounds for inner products in floating-point arithmetic", 2013.
+        """
+        products = self.roundings * math.log1p(self.unit)
+        return math.expm1(products + math.log1p((self.addends - 1) * self.unit))
+
+    @property
+    def error(self) -> Array:
+        """Absolute error bound of each element."""
+        gamma = self.gamma
+        if gamma == 0 and is_zero(self.carried):
+            return self.carried
+        return _SAFETY * (gamma * self.magnitude + (1 + gamma) * self.carried)
+
+    def map(self, function: Callable[[Array], Array]) -> Enclosure:
+        """The same change of shape on all arrays."""
+        return replace(
+            self,
+            value=function(self.value),
+            magnitude=function(self.magnitude),
+            carried=function(self.carried),
+            defined=function(self.defined),
+        )
+
+    def settled(self) -> Enclosure:
+        """As a leaf of what follows: all error so far is carried."""
+        return replace(self, carried=self.error, roundings=0, addends=1)
+
+    def aligned(self, axes: Sequence[Axis], to: Sequence[Axis]) -> Enclosure:
+        """Dimensions in the order of ``to``, a superset of ``axes``; new ones have size 1."""
+        if tuple(axes) == tuple(to):
+            return self
+        order = [axes.index(a) for a in to if a in axes]
+        fresh = tuple(i for i, a in enumerate(to) if a not in axes)
+        return self.map(lambda x: np.expand_dims(np.transpose(x, order), fresh))
+
+
+def is_zero(errors: Array) -> bool:
+    """True for the one-element zero that stands for "no error at all" (a cheap test)."""
+    return errors.size == 1 and not errors.any()
+
+
+def nothing(ndim: int) -> Array:
+    """Zero error for a term with ``ndim`` axes."""
+    return np.zeros((1,) * ndim)
+
+
+def everywhere(ndim: int) -> Array:
+    """Defined at every point of a term with ``ndim`` axes."""
+    return np.ones((1,) * ndim, np.bool_)
+
+
+def largest(type_: ElementType) -> float:
+    """Largest finite number of a float format."""
+    return math.ldexp(2 - 2.0 ** (1 - type_.precision), type_.max_exponent)
+
+
+def smallest_normal(type_: ElementType) -> float:
+    """Smallest positive number with full precision."""
+    return 2.0 ** (1 - type_.max_exponent)
+
+
+def underflow(type_: ElementType) -> float:
+    """Half a subnormal step: the absolute error of an operation that underflows."""
+    return max(2.0 ** (1 - type_.max_exponent - type_.precision), 5e-324)
+
+
+def seal(type_: ElementType, raw: Enclosure) -> Enclosure:
+    """Exclude points that overflow or are NaN in some permitted order; they hold zeros."""
+    if raw.addends > _LONGEST_SUM:
+        raw = raw.settled()
+    limit = largest(type_)
+    worst = float(raw.magnitude.max()) * (1 + raw.gamma) + 2 * float(raw.carried.max())
+    if worst <= limit and raw.defined.all():
+        return raw
+    defined = raw.defined & (raw.magnitude + raw.error <= limit)
+    return replace(
+        raw,
+        value=np.where(defined, raw.value, raw.value.dtype.type(0)),
+        magnitude=np.where(defined, raw.magnitude, 0.0),
+        carried=np.where(defined, raw.carried, 0.0),
+        defined=defined,
+    )
+
+
+def leaf(type_: ElementType, value: Array, unit: float) -> Enclosure:
+    """Numbers that are known exactly: inputs, constants, indices."""
+    magnitude = np.abs(value).astype(np.float64)
+    ndim = value.ndim
+    return seal(type_, Enclosure(value, magnitude, nothing(ndim), everywhere(ndim), unit))
+
+
+def discrete(value: Array, defined: Array) -> Enclosure:
+    """Integers or truth values."""
+    zero = nothing(value.ndim)
+    return Enclosure(value, zero, zero, defined)
+
+
+def both_defined(operands: Sequence[Enclosure]) -> Array:
+    """Points at which every operand is defined."""
+    defined = operands[0].defined
+    for operand in operands[1:]:
+        defined = defined & operand.defined
+    return defined
+
+
+def join(parts: Sequence[Enclosure], dimension: int) -> Enclosure:
+    """Parts end to end along one dimension."""
+
+    def joined(part: Callable[[Enclosure], Array]) -> Array:
+        full = [np.broadcast_to(part(p), p.value.shape) for p in parts]
+        return np.concatenate(full, axis=dimension)
+
+    return Enclosure(
+        joined(lambda p: p.value),
+        joined(lambda p: p.magnitude),
+        joined(lambda p: p.carried),
+        joined(lambda p: p.defined),
+        parts[0].unit,
+        max(p.roundings for p in parts),
+        max(p.addends for p in parts),
+    )
