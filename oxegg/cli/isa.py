@@ -68,7 +68,7 @@ def _encode(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"there is no instruction {name!r}", hint="`oxegg isa list` shows all of them"
         )
-    values = parse_operands(operands, TABLE[name].operands)
+    values = parse_operands(operands, TABLE[name])
     word = encode(name, values)
     row = {"word": f"{word:#010x}", "assembly": assembly(name, values)}
     if not put_json(row, arguments.json):

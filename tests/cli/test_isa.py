@@ -18,7 +18,8 @@ WORDS = {
     "fadd.s fa0, fa1, fa2, rtz": 0x00C59553,
     "fence rw, w": 0x0310000F,
     "amoadd.w a0, a1, (a2)": 0x00B6252F,
-    "csrrw t0, 0xc20, zero": 0xC20012F3,
+    "csrrw t0, vl, zero": 0xC20012F3,
+    "vmerge.vvm v8, v16, v24, v0": 0x5D0C0457,
 }
 
 
