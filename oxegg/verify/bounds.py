@@ -257,9 +257,9 @@ class _Analysis:
                 inner.lookup(body).aligned(body.axes, state.axes)
                 for body, state in zip(bodies, held, strict=True)
             ]
-        result: Term = held[which]
-        position = result.axes.index(axis)
-        return carried[which].map(lambda x: np.squeeze(x, position))
+        chosen = int(which)
+        position = held[chosen].axes.index(axis)
+        return carried[chosen].map(lambda x: np.squeeze(x, position))
 
 
 _STRUCTURE: dict[str, Callable[[_Analysis, Term], Enclosure]] = {

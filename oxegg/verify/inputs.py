@@ -1,0 +1,296 @@
+"""Input sets: seeded arrays for a kernel's parameters that look for different kinds of error.
+
+Random numbers alone find few numerical bugs, so there are sums that cancel, wide exponents,
+special values, integers at the ends of their range, constants and ramps. Magnitudes are scaled to
+the kernel (how many factors its products have, how long its sums are) so that most results stay
+finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oxegg.ir import ElementType, Kernel, Term, topological
+from oxegg.ir.types import BOOL
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSet:
+    """One array per parameter (by name, in its memory layout)."""
+
+    name: str
+    arrays: Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """What the generators need to know about one parameter.
+
+    ``exponent``: magnitudes stay within 2**-exponent .. 2**exponent. ``paired``: the dimension
+    that sums run along. ``index_limit``: for indices, the size of the axis that they point into.
+    """
+
+    position: int
+    type: ElementType
+    shape: tuple[int, ...]
+    exponent: int
+    paired: int
+    index_limit: int | None
+
+
+Generator = Callable[[np.random.Generator, _Parameter], Array]
+
+
+def input_sets(kernel: Kernel, *, seed: int = 0, nonfinite: bool = False) -> list[InputSet]:
+    """All input sets for ``kernel``, the most telling ones first.
+
+    ``nonfinite``: also one with infinities, NaNs and numbers near overflow (mode ``exact``).
+    """
+    parameters = _parameters(kernel)
+    kinds = [kind for kind in _KINDS if nonfinite or kind != "nonfinite"]
+    sets: list[InputSet] = []
+    for kind in kinds:
+        arrays: dict[str, Array] = {}
+        for name, parameter in parameters.items():
+            rng = np.random.default_rng([seed, _KINDS_ORDER[kind], parameter.position])
+            arrays[name] = _array(kind, rng, parameter)
+        sets.append(InputSet(kind, arrays))
+    return sets
+
+
+def _array(kind: str, rng: np.random.Generator, parameter: _Parameter) -> Array:
+    floats, integers, bools = _KINDS[kind]
+    if parameter.type is BOOL:
+        return np.asarray(bools(rng, parameter), np.bool_).reshape(parameter.shape)
+    if parameter.index_limit is not None:
+        values = _indices(rng, parameter, parameter.index_limit, kind)
+    elif parameter.type.is_float:
+        values = floats(rng, parameter)
+    else:
+        values = integers(rng, parameter)
+    with np.errstate(all="ignore"):
+        return np.ascontiguousarray(values.reshape(parameter.shape).astype(parameter.type.numpy))
+
+
+def _count(parameter: _Parameter) -> int:
+    return math.prod(parameter.shape)
+
+
+def _indices(rng: np.random.Generator, parameter: _Parameter, limit: int, kind: str) -> Array:
+    n = _count(parameter)
+    if kind == "ramp":
+        return np.arange(n) % limit
+    if kind == "special":
+        return rng.choice([0, limit - 1], n)
+    return rng.integers(0, limit, n)
+
+
+# ------------------------------------------------------------------ floats
+
+
+def _normal(rng: np.random.Generator, p: _Parameter) -> Array:
+    return rng.standard_normal(_count(p))
+
+
+def _uniform(rng: np.random.Generator, p: _Parameter) -> Array:
+    return rng.uniform(-1, 1, _count(p))
+
+
+def _positive(rng: np.random.Generator, p: _Parameter) -> Array:
+    return rng.uniform(0.5, 2, _count(p))
+
+
+def _wide(rng: np.random.Generator, p: _Parameter) -> Array:
+    """Exponents spread evenly over the whole permitted range."""
+    exponent = rng.uniform(-p.exponent, p.exponent, _count(p))
+    return rng.choice([-1.0, 1.0], _count(p)) * np.exp2(exponent)
+
+
+def _cancelling(rng: np.random.Generator, p: _Parameter) -> Array:
+    """Along the summed axis pairs x, -x (1 + tiny); in later parameters pairs y, y.
+
+    Sums of the first parameter, and of its products with the others, have condition numbers up to
+    about 2**precision.
+    """
+    values = rng.standard_normal(_count(p)).reshape(p.shape)
+    if not p.shape:
+        return values
+    rows = np.moveaxis(values, p.paired, 0)
+    odd = rows[1::2]
+    if p.position == 0:
+        tiny = np.exp2(-rng.integers(4, max(5, p.type.precision), odd.shape))
+        odd[...] = -rows[: 2 * len(odd) : 2] * (1 + tiny)
+    else:
+        odd[...] = rows[: 2 * len(odd) : 2]
+    return values
+
+
+def _special(rng: np.random.Generator, p: _Parameter) -> Array:
+    """Zeros of both signs, powers of two, subnormals (where products allow), small integers."""
+    large = 2.0**p.exponent
+    values = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 0.5, large, -large, 1 / large]
+    if p.exponent >= p.type.max_exponent - 40:
+        smallest = 2.0 ** max(2 - p.type.max_exponent - p.type.precision, -1074)
+        values += [smallest, -smallest, 3 * smallest]
+    return rng.choice(values, _count(p))
+
+
+def _nonfinite(rng: np.random.Generator, p: _Parameter) -> Array:
+    """Ordinary numbers with infinities, NaNs, subnormals and numbers near overflow among them."""
+    large = 2.0 ** (p.type.max_exponent - 1)
+    smallest = 2.0 ** max(2 - p.type.max_exponent - p.type.precision, -1074)
+    odd = [np.inf, -np.inf, np.nan, large, -large, smallest, -smallest, 0.0, -0.0, 1.0]
+    rare = rng.random(_count(p)) < min(0.5, 4 / max(1, p.shape[p.paired] if p.shape else 1))
+    return np.where(rare, rng.choice(odd, _count(p)), rng.standard_normal(_count(p)))
+
+
+def _constant(rng: np.random.Generator, p: _Parameter) -> Array:
+    return np.full(_count(p), rng.choice([0.0, 0.75, 1.0, -1.5]))
+
+
+def _ramp(rng: np.random.Generator, p: _Parameter) -> Array:
+    """Small integers in order: a permuted or missing element shows, sums are exact."""
+    del rng
+    return np.arange(_count(p)) % 17 - 8.0 + p.position
+
+
+# ------------------------------------------------------------------ integers and bools
+
+
+def _small_integers(rng: np.random.Generator, p: _Parameter) -> Array:
+    return rng.integers(0 if p.type.kind == "uint" else -8, 9, _count(p))
+
+
+def _any_integers(rng: np.random.Generator, p: _Parameter) -> Array:
+    return rng.integers(p.type.minimum, p.type.maximum, _count(p), p.type.numpy, endpoint=True)
+
+
+def _edge_integers(rng: np.random.Generator, p: _Parameter) -> Array:
+    low, high = p.type.minimum, p.type.maximum
+    edges = {low, low + 1, high, high - 1, 0, 1, high // 2 + 1} | ({-1} if low < 0 else set())
+    return rng.choice(np.array(sorted(edges), p.type.numpy), _count(p))
+
+
+def _constant_integers(rng: np.random.Generator, p: _Parameter) -> Array:
+    return np.full(_count(p), rng.integers(0, 4))
+
+
+def _ramp_integers(rng: np.random.Generator, p: _Parameter) -> Array:
+    del rng
+    return np.arange(_count(p)) % (p.type.maximum + 1) + (p.position % 2)
+
+
+def _coin(rng: np.random.Generator, p: _Parameter) -> Array:
+    return rng.random(_count(p)) < 0.5
+
+
+def _all_true(rng: np.random.Generator, p: _Parameter) -> Array:
+    del rng
+    return np.ones(_count(p), np.bool_)
+
+
+def _all_false(rng: np.random.Generator, p: _Parameter) -> Array:
+    del rng
+    return np.zeros(_count(p), np.bool_)
+
+
+# Most telling first: a large kernel is only run on the head of this table.
+_KINDS: dict[str, tuple[Generator, Generator, Generator]] = {
+    "normal": (_normal, _any_integers, _coin),
+    "cancelling": (_cancelling, _small_integers, _coin),
+    "special": (_special, _edge_integers, _coin),
+    "nonfinite": (_nonfinite, _edge_integers, _coin),
+    "positive": (_positive, _small_integers, _all_true),
+    "wide": (_wide, _any_integers, _coin),
+    "ramp": (_ramp, _ramp_integers, _coin),
+    "uniform": (_uniform, _any_integers, _coin),
+    "constant": (_constant, _constant_integers, _all_false),
+}
+_KINDS_ORDER = {kind: i for i, kind in enumerate(_KINDS)}
+
+
+# ------------------------------------------------------------------ what the kernel tells
+
+
+def _parameters(kernel: Kernel) -> dict[str, _Parameter]:
+    terms = list(topological([out.value for out in kernel.outputs]))
+    summed = {t.attributes[1] for t in terms if t.operator in ("reduce", "scan")}
+    summed |= {t.attributes[0] for t in terms if t.operator == "fold"}
+    limits = _index_limits(terms)
+    found: dict[str, _Parameter] = {}
+    for position, term in enumerate(kernel.inputs):
+        name, layout = term.attributes
+        along = [i for i, axis in enumerate(layout) if axis in summed]
+        found[name] = _Parameter(
+            position,
+            term.type,
+            tuple(axis.size for axis in layout),
+            _exponent(terms, term.type),
+            along[0] if along else len(layout) - 1,
+            limits.get(id(term)),
+        )
+    return found
+
+
+def _index_limits(terms: Sequence[Term]) -> dict[int, int]:
+    """For inputs (by id) that gathers are indexed by: the size of the smallest such axis."""
+    limits: dict[int, int] = {}
+    for gather in (t for t in terms if t.operator == "gather"):
+        size: int = gather.attributes[0].size
+        for term in topological([gather.children[1]]):
+            if term.operator == "input" and term.type.is_integer:
+                limits[id(term)] = min(size, limits.get(id(term), size))
+    return limits
+
+
+# Their results leave the format, or lose all digits, for large arguments.
+_STEEP = frozenset(["exp", "exp2", "expm1", "sin", "cos", "tanh", "erf", "sigmoid", "gelu"])
+_STEEP_EXPONENT = 3
+_LONGEST_PRODUCT = 64
+
+
+def _exponent(terms: Sequence[Term], type_: ElementType) -> int:
+    """Largest exponent of inputs with which products and sums of the kernel stay in range."""
+    if not type_.is_float:
+        return 0
+    if any(t.operator in _STEEP for t in terms):
+        return _STEEP_EXPONENT
+    length = math.prod({a: a.size for t in terms for a in t.axes}.values())
+    room = min(t.type.max_exponent for t in terms if t.type.is_float) - 2
+    to_integer = [t.type.bits - 2 for t in terms if t.operator == "convert" and t.type.is_integer]
+    room = min([room - math.ceil(math.log2(length)), *to_integer])
+    return max(1, room // max(_degrees(terms)))
+
+
+def _degrees(terms: Sequence[Term]) -> list[int]:
+    """How many inputs are multiplied (or divided) together, at most, in each term."""
+    found: dict[int, int] = {}
+    for term in terms:
+        below = [found[id(c)] for c in term.children]
+        found[id(term)] = min(_degree(term, below), _LONGEST_PRODUCT)
+    return [max(1, degree) for degree in found.values()]
+
+
+def _degree(term: Term, below: Sequence[int]) -> int:
+    if term.operator in ("input", "state"):
+        return 1
+    if term.operator == "const":
+        value = term.constant
+        return 0 if value is None or 2.0**-8 <= abs(value) <= 2.0**8 else 1
+    if term.operator in ("mul", "div", "reciprocal", "rsqrt"):
+        return sum(below) + (term.operator != "mul")
+    if term.operator in ("fma", "fms", "fnma"):
+        return max(below[0] + below[1], below[2])
+    if term.operator in ("reduce", "scan") and term.attributes[0] == "mul":
+        return below[0] * term.attributes[1].size
+    if term.operator == "fold":
+        return max(below) * term.attributes[0].size
+    return max(below, default=0)
