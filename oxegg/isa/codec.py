@@ -1,0 +1,117 @@
+"""Encoder and decoder, derived from the records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from oxegg.errors import OxeggError
+from oxegg.isa.fields import FIELDS
+from oxegg.isa.record import Instruction, Operand
+from oxegg.isa.registers import ROUNDING_MODES
+from oxegg.isa.table import TABLE
+
+ACCUMULATORS = range(16, 20)
+TILES = range(8)
+ALLOWED: dict[str, tuple[int, ...]] = {
+    "acc": tuple(ACCUMULATORS),
+    "tr": tuple(TILES),
+    "t": (*TILES, *ACCUMULATORS),
+    "g": tuple(range(8)),
+    "h": tuple(range(8)),
+    "s": tuple(range(8)),
+    "rm": tuple(ROUNDING_MODES),
+    "v0": (1,),
+}
+
+
+def encode(name: str, operands: Sequence[int | bool], *, pc: int = 0) -> int:
+    """The instruction word.
+
+    ``operands`` are register numbers and constants in assembly order; branch targets are byte
+    offsets from the instruction, or addresses when ``pc`` is given. A trailing mask (True for
+    ``v0.t``) or rounding mode may be left out. Raises ``OxeggError`` naming the operand that
+    doesn't fit.
+    """
+    record = TABLE.get(name)
+    if record is None:
+        raise OxeggError(f"no such instruction: {name}")
+    values = complete(record, operands)
+    word = record.match
+    for operand, value in zip(record.operands, values, strict=True):
+        if operand.kind == "v0":
+            continue
+        relative = int(value) - (pc if operand.kind == "label" else 0)
+        bits = int(not value) if operand.kind == "mask" else relative
+        try:
+            word |= FIELDS[operand.name].insert(bits)
+        except OxeggError as error:
+            raise OxeggError(f"{name}: {error.message}", hint=error.hint) from error
+    return word
+
+
+def complete(record: Instruction, operands: Sequence[int | bool]) -> tuple[int | bool, ...]:
+    """``operands`` with omitted trailing ones filled in, checked for number and register file."""
+    missing = record.operands[len(operands) :]
+    if len(operands) > len(record.operands) or any(o.default is None for o in missing):
+        raise OxeggError(
+            f"{record.name} takes {len(record.operands)} operands, not {len(operands)}",
+            hint=f"write {record.name} {record.syntax}",
+        )
+    values = (*operands, *(operand.default or 0 for operand in missing))
+    for operand, value in zip(record.operands, values, strict=True):
+        _check_register(record, operand, int(value))
+    return tuple(
+        bool(value) if operand.kind in ("mask", "v0") else int(value)
+        for operand, value in zip(record.operands, values, strict=True)
+    )
+
+
+def _check_register(record: Instruction, operand: Operand, value: int) -> None:
+    allowed = ALLOWED.get(operand.kind)
+    if allowed is not None and value not in allowed:
+        raise OxeggError(f"{record.name}: {operand.name} cannot be {operand.kind} {value}")
+
+
+def decode(word: int) -> tuple[Instruction, tuple[int | bool, ...]]:
+    """The record and its operand values in assembly order; raises ``OxeggError`` if undefined."""
+    for mask, records in _lookup()[word & 0x7F]:
+        record = records.get(word & mask)
+        if record is not None:
+            values = tuple(_value(operand, word) for operand in record.operands)
+            for operand, value in zip(record.operands, values, strict=True):
+                _check_register(record, operand, int(value))
+            return record, values
+    raise OxeggError(f"undefined instruction word {word:#010x}")
+
+
+def _value(operand: Operand, word: int) -> int | bool:
+    if operand.kind == "v0":
+        return True
+    value = FIELDS[operand.name].extract(word)
+    return not value if operand.kind == "mask" else value
+
+
+Candidates = tuple[tuple[int, Mapping[int, Instruction]], ...]
+
+
+@cache
+def _lookup() -> Mapping[int, Candidates]:
+    """By major opcode: for each distinct mask, most specific first, the records by match."""
+    table: dict[int, dict[int, dict[int, Instruction]]] = {opcode: {} for opcode in range(128)}
+    for record in TABLE.values():
+        masks = table[record.match & 0x7F]
+        masks.setdefault(record.mask, {})[record.match] = record
+    return {
+        opcode: tuple(sorted(masks.items(), key=lambda item: -item[0].bit_count()))
+        for opcode, masks in table.items()
+    }
+
+
+def overlaps() -> Iterator[tuple[str, str]]:
+    """Pairs of instructions that share at least one word; a sound table has none."""
+    records = sorted(TABLE.values(), key=lambda record: record.match & 0x7F)
+    for index, first in enumerate(records):
+        for second in records[index + 1 :]:
+            if (first.match ^ second.match) & 0x7F:
+                break
+            if (first.match ^ second.match) & first.mask & second.mask == 0:
+                yield first.name, second.name
