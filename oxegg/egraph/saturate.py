@@ -1,0 +1,197 @@
+"""Phased saturation under limits: elementary functions, algebra, then the engines.
+
+Rulesets are stepped one iteration at a time with analyses saturated in between; growth is
+watched and the work runs in a child process, because one egglog iteration can be enormous.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from oxegg.egraph import physical_rules
+from oxegg.egraph.applicable import Instance, applicable, applicable_selections
+from oxegg.egraph.child import run_in_child
+from oxegg.egraph.encode import Encoding
+from oxegg.egraph.engine import Engine, Table
+from oxegg.egraph.schema import (
+    ANALYSIS,
+    DECLARATIONS,
+    DEMAND,
+    LISTS,
+    LOGICAL,
+    MEMORY,
+    PHYSICAL,
+)
+from oxegg.errors import LoweringError
+from oxegg.ir.types import FLOATS
+from oxegg.rules.pattern import Rule
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: table rows, seconds, growth per iteration, resident memory of the child."""
+
+    rows: int = 30_000
+    seconds: float = 8.0
+    growth: float = 6.0
+    memory_mb: int = 2500
+    algebra_iterations: int = 4
+    elementary_iterations: int = 4
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Table rows after one iteration of one phase."""
+
+    phase: str
+    iteration: int
+    rows: int
+    seconds: float
+
+
+@dataclass
+class Saturated:
+    """What the child sends back: tables of every sort, and how it got there."""
+
+    tables: dict[str, Table]
+    growth: list[Growth]
+    matches: dict[str, int]
+    stopped_by: str
+    rows: int
+    classes: int
+    rules: list[str] = field(default_factory=list[str])
+
+
+def saturate(
+    encoding: Encoding,
+    *,
+    lanes: list[int],
+    allowed: Callable[[Rule], bool],
+    limits: Limits,
+    roots: list[str],
+) -> Saturated:
+    """Saturate ``encoding`` with the allowed rules and the engines; ``roots`` are demands."""
+    instances, operators = applicable(encoding.operators, allowed)
+    programs = _programs(encoding, instances, operators, lanes, allowed)
+
+    def job(send: Callable[[Any], None]) -> None:
+        _Run(encoding, programs, roots, limits, send).all()
+
+    result, status = run_in_child(job, seconds=limits.seconds, memory_mb=limits.memory_mb)
+    if result is None:
+        raise LoweringError(
+            f"saturation ran out of {status} before a first program was found",
+            hint="give it more time (--seconds) or split the kernel",
+        )
+    assert isinstance(result, Saturated)
+    if status != "finished":
+        result.stopped_by = status
+    result.rules = sorted({i.rule.name for i in instances})
+    return result
+
+
+def _programs(
+    encoding: Encoding,
+    instances: list[Instance],
+    operators: set[str],
+    lanes: list[int],
+    allowed: Callable[[Rule], bool],
+) -> dict[str, str]:
+    del allowed
+    selections = applicable_selections(operators)
+    physical = [text for row in selections for text in physical_rules.selection_text(row)]
+    physical += physical_rules.scalar_texts(operators)
+    physical += physical_rules.scalar_reductions(operators)
+    physical += physical_rules.concat_texts(encoding)
+    physical += physical_rules.fold_texts(encoding)
+    physical += physical_rules.alias_texts(operators)
+    floats = [t for t in FLOATS]
+    return {
+        "setup": DECLARATIONS + physical_rules.DECLARATIONS + ANALYSIS,
+        "facts": "\n".join(encoding.forms),
+        "leaves": "\n".join(physical_rules.fact_texts(encoding, lanes, floats)),
+        "rules": "\n".join(instance.text for instance in instances),
+        "physical": physical_rules.TRANSFERS + "\n".join(physical),
+    }
+
+
+class _Run:
+    """The child's side: one engine, stepped phase by phase."""
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        programs: dict[str, str],
+        roots: list[str],
+        limits: Limits,
+        send: Callable[[Any], None],
+    ) -> None:
+        self.programs, self.roots, self.limits, self.send = programs, roots, limits, send
+        self.engine = Engine()
+        self.growth: list[Growth] = []
+        self.matches: dict[str, int] = {}
+        self.started = time.monotonic()
+        self.stopped_by = "saturated"
+
+    def all(self) -> None:
+        for name in ("setup", "facts", "leaves", "rules", "physical"):
+            self.engine.run(self.programs[name])
+        self.engine.saturate("analysis")
+        self._phase("elementary", self.limits.elementary_iterations)
+        rows = self._rows()
+        if rows > 2000:
+            self._finish("time")
+        self._phase("algebra", self.limits.algebra_iterations)
+        self._finish(self.stopped_by)
+
+    def _phase(self, ruleset: str, iterations: int) -> None:
+        before = self._rows()
+        for iteration in range(iterations):
+            changed, matches = self.engine.step(ruleset)
+            self.engine.saturate("analysis")
+            for name, count in matches.items():
+                self.matches[name] = self.matches.get(name, 0) + count
+            rows = self._rows()
+            seconds = time.monotonic() - self.started
+            self.growth.append(Growth(ruleset, iteration, rows, seconds))
+            if not changed:
+                return
+            reason = self._limit(rows, before, seconds)
+            if reason:
+                self.stopped_by = reason
+                return
+            before = rows
+        self.stopped_by = "iterations" if ruleset == "algebra" else self.stopped_by
+
+    def _limit(self, rows: int, before: int, seconds: float) -> str | None:
+        limits = self.limits
+        if rows > limits.rows or rows + (rows - before) * limits.growth > 4 * limits.rows:
+            return "rows"
+        return "time" if seconds > limits.seconds / 2 else None
+
+    def _rows(self) -> int:
+        return sum(self.engine.sizes().values())
+
+    def _finish(self, stopped_by: str) -> None:
+        """Run the engines on what is there and send everything."""
+        self.engine.run("\n".join(self.roots))
+        for iteration in range(40):
+            changed, matches = self.engine.step("physical")
+            self.engine.saturate("analysis")
+            for name, count in matches.items():
+                self.matches[name] = self.matches.get(name, 0) + count
+            if not changed:
+                break
+            self.growth.append(
+                Growth("physical", iteration, self._rows(), time.monotonic() - self.started)
+            )
+        names = [*LOGICAL, "Id", "free", *PHYSICAL, *MEMORY, *DEMAND, *LISTS]
+        tables = self.engine.tables([n for n in names if n != "TNil"])
+        nodes = sum(len(tables[n].rows) for n in (*LOGICAL, *PHYSICAL, *MEMORY))
+        classes = len({row[-1] for n in (*LOGICAL, *PHYSICAL, *MEMORY) for row in tables[n].rows})
+        self.send(
+            Saturated(tables, self.growth, self.matches, stopped_by, nodes, classes)
+        )
