@@ -6,6 +6,7 @@ from oxegg.costmodels.machine import Machine
 from oxegg.costmodels.quantities import TileShape
 from oxegg.costmodels.roofline import KernelWork, Roofline, Traffic, roofline
 from oxegg.costmodels.timing import Timing, timing, timing_class, unit_copies
+from oxegg.costmodels.transfers import dma_cycles
 
 __all__ = [
     "KernelWork",
@@ -17,6 +18,7 @@ __all__ = [
     "TileShape",
     "Timing",
     "Traffic",
+    "dma_cycles",
     "level_cycles",
     "load_machine",
     "machine_names",

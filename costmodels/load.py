@@ -240,7 +240,11 @@ def _override(name: str, table: object, source: _Source) -> Override:
             hint=_suggestion(name, tuple(CLASSES)),
         )
     if not isinstance(table, dict):
-        raise MachineError(f"{_label(at)} must be a table", where=source.where(at))
+        raise MachineError(
+            f"{_label(at)} = {table!r} must be a table",
+            where=source.where(at),
+            hint=f"write [{_label(at)}] and formulas below it",
+        )
     entries = cast(dict[str, object], table)
     _refuse_unknown(entries, tuple(known), at, source)
     for key, value in entries.items():

@@ -6,6 +6,7 @@ Chip-wide numbers (cores, DRAM bandwidth) are kept as a data sheet gives them; t
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil
 from typing import Annotated
 
@@ -281,6 +282,6 @@ class Machine:
         """Elements of ``sew`` bits that the arithmetic pipes take per cycle (1 at least)."""
         return max(1, self.dlen * self.pipes // sew)
 
-    def vlmax(self, sew: int, lmul: float = 1) -> int:
+    def vlmax(self, sew: int, lmul: Fraction | int = 1) -> int:
         """Elements of a register group: VLEN * LMUL / SEW, rounded down."""
         return int(self.vlen * lmul) // sew

@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from oxegg.costmodels.machine import Machine, NearMemory
+from oxegg.isa import Instruction, Operand
 
-_MEMORY = re.compile(r"v[ls](?:s|[uo]x)?(?:seg(?P<fields>\d))?e(?P<indexed>i)?(?P<width>\d+)")
-_WHOLE = re.compile(r"v(?:mv|l|s)(?P<registers>\d)r")
-_DOUBLE = re.compile(r"v(?:w|fw|nsr|nclip|fncvt)")
-_FLOAT = {"h": 16, "s": 32, "d": 64}
+WHOLE_REGISTERS = frozenset({"vload_whole", "vstore_whole", "vmv_whole"})
+
+_TILE_OPERAND = re.compile(r"ox\.t(?:ld|st)\.?([abc])")
 
 
 class TileShape(NamedTuple):
@@ -22,32 +22,27 @@ class TileShape(NamedTuple):
     k: int
 
 
-def scalar_quantities(machine: Machine, mnemonic: str) -> Mapping[str, int]:
+def scalar_quantities(machine: Machine, instruction: Instruction) -> Mapping[str, int]:
     """What formulas of scalar, DMA and SIMT instructions may name."""
-    simt = machine.simt
+    widths = [o.width for o in instruction.operands if o.kind == "f" and o.width is not None]
     return {
         **machine_quantities(machine),
-        "width": _float_width(mnemonic),
-        "threads": simt.threads if simt else 1,
+        "width": max(widths, default=64),
+        "threads": machine.simt.threads if machine.simt else 1,
         "lanes": machine.lanes(32),
     }
 
 
 def vector_quantities(
-    machine: Machine, mnemonic: str, vl: int, sew: int, lmul: Fraction
+    machine: Machine, instruction: Instruction, vl: int, sew: int, lmul: Fraction
 ) -> Mapping[str, int]:
     """What formulas of vector instructions may name; see ``timing_classes.py``."""
-    elements = vl if machine.vector.vl_aware else int(machine.vlmax(sew, float(lmul)))
-    memory = _MEMORY.match(mnemonic)
-    whole = _WHOLE.match(mnemonic)
-    eew = int(memory["width"]) if memory and not memory["indexed"] else sew
-    fields = int(memory["fields"] or 1) if memory else 1
-    if whole:
-        bits = int(whole["registers"]) * machine.vlen
-    elif mnemonic.startswith(("vlm.", "vsm.")):
-        bits = 8 * -(-elements // 8)
-    else:
-        bits = elements * (2 * sew if _DOUBLE.match(mnemonic) else eew)
+    elements = vl if machine.vector.vl_aware else machine.vlmax(sew, lmul)
+    data = _data_operands(instruction)
+    eew = max((operand.element_width(sew) for operand in data), default=sew)
+    bits = elements * eew
+    if instruction.timing in WHOLE_REGISTERS:
+        bits = machine.vlen * (data[0].registers or 1)
     beats = -(-bits // machine.dlen)
     return {
         **machine_quantities(machine),
@@ -55,19 +50,33 @@ def vector_quantities(
         "sew": sew,
         "group": max(0, int(lmul).bit_length() - 1),
         "eew": eew,
-        "nf": fields,
+        "nf": max((operand.fields for operand in data), default=1),
         "beats": beats,
         "pipe_beats": -(-beats // machine.pipes),
         "bytes": -(-bits // 8),
     }
 
 
-def tensor_quantities(machine: Machine, mnemonic: str, tile: TileShape) -> Mapping[str, int]:
+def _data_operands(instruction: Instruction) -> list[Operand]:
+    """The vector operands whose width sets the pace.
+
+    Of a memory access that's the data, not the index; elsewhere the full groups, so neither mask
+    results nor the single elements of a reduction, unless there is nothing else.
+    """
+    vectors = [operand for operand in instruction.operands if operand.kind == "v"]
+    if instruction.memory is not None:
+        return vectors[:1]
+    return [operand for operand in vectors if operand.registers is None] or vectors
+
+
+def tensor_quantities(
+    machine: Machine, instruction: Instruction, tile: TileShape
+) -> Mapping[str, int]:
     """What formulas of tile instructions may name."""
     tensor = machine.tensor
     assert tensor is not None, "timing() refuses tile instructions without a tensor engine"
     shapes = {"a": (tile.m, tile.k), "b": (tile.n, tile.k), "c": (tile.m, 4 * tile.n)}
-    letter = re.search(r"\.(?:tld|tst)\.?([abc])", mnemonic)
+    letter = _TILE_OPERAND.match(instruction.name)
     rows, row_bytes = shapes[letter[1]] if letter else shapes["a"]
     return {
         **machine_quantities(machine),
@@ -112,9 +121,3 @@ def _near_memory_times(memory: NearMemory) -> Mapping[str, int]:
     stretch = 1000 * memory.refresh_stretch
     times = {name: round(time * stretch) for name, time in nanoseconds.items()}
     return {**times, "units": memory.units_per_channel}
-
-
-def _float_width(mnemonic: str) -> int:
-    """Bits of the widest format that a scalar float mnemonic names; 64 without any."""
-    widths = [_FLOAT[part] for part in mnemonic.split(".")[1:] if part in _FLOAT]
-    return max(widths, default=64)

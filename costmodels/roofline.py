@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from oxegg.costmodels.machine import Machine
-from oxegg.costmodels.timing import Timing, full_tile, timing, unit_copies
+from oxegg.costmodels.timing import full_tile, timing, unit_copies
 from oxegg.errors import UsageError
 
 SCALAR_BYTES = 8
@@ -22,30 +22,32 @@ LMULS = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of element operation and the instructions that do one per element.
+    """A kind of element operation and the instructions that do it.
 
     ``vector`` lists alternatives (the cheapest counts); ``{s}`` in ``scalar`` is the float width's
-    letter. ``dot`` operations are what tile and near-memory units can do as well.
+    letter. ``dot`` operations are what tile and near-memory units can do as well; of those that
+    ``pack``, one scalar instruction may do as many as fit into 64 bits.
     """
 
     vector: tuple[str, ...]
     scalar: str
     dot: bool = False
+    packs: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
     # x + y is also x * 1 + y.
-    "int": Kind(("vadd.vv", "vmacc.vv"), "add", dot=True),
-    "mul": Kind(("vmul.vv",), "mul", dot=True),
+    "int": Kind(("vadd.vv", "vmacc.vv"), "add", dot=True, packs=True),
+    "mul": Kind(("vmul.vv",), "mul", dot=True, packs=True),
     "idiv": Kind(("vdiv.vv",), "div"),
     "fma": Kind(("vfmacc.vv",), "fmadd.{s}", dot=True),
     "div": Kind(("vfdiv.vv",), "fdiv.{s}"),
     "sqrt": Kind(("vfsqrt.v",), "fsqrt.{s}"),
     "convert": Kind(("vfcvt.x.f.v",), "fcvt.w.s"),
-    "move": Kind(("vfmin.vv", "vadd.vv"), "fmin.s", dot=True),
-    "compare": Kind(("vmseq.vv",), "slt"),
+    "move": Kind(("vfmin.vv", "vadd.vv"), "and", dot=True, packs=True),
+    "compare": Kind(("vmseq.vv",), "slt", packs=True),
     # A multiply-accumulate of narrow inputs into a wider sum; the width is that of the inputs.
-    "mac_int": Kind(("vwmacc.vv",), "mul", dot=True),
+    "mac_int": Kind(("vwmacc.vv",), "mul", dot=True, packs=True),
     "mac_float": Kind(("vfwmacc.vv",), "fmadd.s", dot=True),
 }
 
@@ -64,7 +66,7 @@ class KernelWork:
 
     ``spm`` and ``dram`` are the unique bytes per place. ``copied`` of the bytes read are written
     unchanged, and no operation looks at them. ``bank_bytes`` of the DRAM reads lie where
-    near-memory units can consume them. ``operations`` counts element operations by (kind of
+    near-memory units can consume them; those units compute on nothing else. ``operations`` counts element operations by (kind of
     ``KINDS``, width in bits); a multiplication and the addition of its result are one ``fma``, and
     n values are summed by n - 1 operations. ``instructions`` is a number of scalar instructions
     that can't be avoided.
@@ -109,7 +111,11 @@ class _Resource:
 
     @property
     def alone(self) -> float:
-        return self.need / (self.rate + self.help * self.helpers) if self.need else 0.0
+        """Least cycles when every scalar instruction that can help does."""
+        capacity = self.rate + self.help * self.helpers
+        if not self.need:
+            return 0.0
+        return self.need / capacity if capacity else float("inf")
 
 
 def roofline(
@@ -119,7 +125,7 @@ def roofline(
 
     ``engines`` defaults to all that the machine has; give ``{"scalar", "vector"}`` to bound what
     code without tiles, near-memory commands and DMA can reach. Raises ``UsageError`` for an
-    unknown kind of operation.
+    unknown kind of operation and for work that none of the engines can do.
     """
     allowed = machine.engines if engines is None else engines & machine.engines
     resources = _resources(machine, work, allowed)
@@ -134,6 +140,8 @@ def roofline(
         return memory <= ports * cycles and everything <= machine.issue_width * cycles
 
     limit = max(bounds, key=lambda name: bounds[name])
+    if bounds[limit] == float("inf"):
+        raise UsageError(f"no engine of {', '.join(sorted(allowed))} can do the work: {limit}")
     return Roofline(_least(fits, ceil(max(bounds.values()) - 1e-6)), limit, bounds)
 
 
@@ -149,13 +157,13 @@ def _least(fits: Callable[[int], bool], low: int) -> int:
 
 
 def _resources(machine: Machine, work: KernelWork, engines: frozenset[str]) -> dict[str, _Resource]:
-    by_hand = 0 if "dma" in engines else work.copied
+    copied = work.copied if "dma" in engines else 0
     banked = work.bank_bytes if "near_memory" in engines else 0
     tile_port = machine.tensor.port_bytes if machine.tensor and "tensor" in engines else 0
     port = machine.mlen_bytes * ("vector" in engines) + tile_port
-    ports = machine.scalar.load_ports
-    read = work.spm.read + work.dram.read - work.copied - banked + by_hand
-    written = work.spm.written + work.dram.written - work.copied + by_hand
+    scalar = machine.scalar.load_ports if "scalar" in engines else 0
+    read = work.spm.read + work.dram.read - copied - banked
+    written = work.spm.written + work.dram.written - copied
     dram = work.dram.read + work.dram.written - banked
     return {
         "dram": _Resource(dram, machine.dram_bytes_per_cycle),
@@ -163,8 +171,8 @@ def _resources(machine: Machine, work: KernelWork, engines: frozenset[str]) -> d
         "near memory": _Resource(
             banked, max(machine.near_memory_bytes_per_cycle, machine.dram_bytes_per_cycle)
         ),
-        "load port": _Resource(max(0, read), port, SCALAR_BYTES, ports),
-        "store port": _Resource(max(0, written), port, SCALAR_BYTES, ports),
+        "load port": _Resource(max(0, read), port, SCALAR_BYTES, scalar),
+        "store port": _Resource(max(0, written), port, SCALAR_BYTES, scalar),
         "arithmetic": _arithmetic(machine, work, engines),
     }
 
@@ -178,19 +186,28 @@ def _arithmetic(machine: Machine, work: KernelWork, engines: frozenset[str]) -> 
     worth = {operation: vector_cycles(machine, *operation) for operation in work.operations}
     need = sum(worth[operation] * count for operation, count in work.operations.items())
     rate = float("vector" in engines)
-    rate += max((_tensor_rate(machine, *o) * v for o, v in worth.items()), default=0) * (
-        "tensor" in engines
-    )
-    rate += max((_bank_rate(machine, *o) * v for o, v in worth.items()), default=0) * (
-        "near_memory" in engines
-    )
+    if "tensor" in engines:
+        rate += max((_tensor_rate(machine, *op) * value for op, value in worth.items()), default=0)
+    if "near_memory" in engines and work.bank_bytes:
+        rate += max((_bank_rate(machine, *op) * value for op, value in worth.items()), default=0)
+    if "scalar" not in engines:
+        return _Resource(need, rate)
+    best, helpers = _scalar_help(machine, worth)
+    return _Resource(need, rate, best, helpers)
+
+
+def _scalar_help(machine: Machine, worth: Mapping[tuple[str, int], float]) -> tuple[float, float]:
+    """Most that one scalar instruction does, in vector time, and such instructions per cycle."""
+    best = 0.0
     units: dict[str, float] = {}
-    for operation, value in worth.items():
-        scalar = _scalar_timing(machine, *operation)
-        work_per_cycle = value * unit_copies(machine, scalar.unit) / scalar.occupancy
-        units[scalar.unit] = max(units.get(scalar.unit, 0.0), work_per_cycle)
-    best = max(worth.values(), default=0.0)
-    return _Resource(need, rate, best, sum(units.values()) / best if best else 0.0)
+    for (kind, width), value in worth.items():
+        letter = {16: "h", 32: "s"}.get(width, "d")
+        scalar = timing(machine, KINDS[kind].scalar.format(s=letter))
+        done = value * (64 // width if KINDS[kind].packs else 1)
+        per_cycle = done * unit_copies(machine, scalar.unit) / scalar.occupancy
+        units[scalar.unit] = max(units.get(scalar.unit, 0.0), per_cycle)
+        best = max(best, done)
+    return best, sum(units.values()) / best if best else 0.0
 
 
 def vector_cycles(machine: Machine, kind: str, width: int) -> float:
@@ -205,11 +222,6 @@ def vector_cycles(machine: Machine, kind: str, width: int) -> float:
         for lmul in LMULS
         for elements in [machine.vlmax(width, lmul)]
     )
-
-
-def _scalar_timing(machine: Machine, kind: str, width: int) -> Timing:
-    letter = {16: "h", 32: "s"}.get(width, "d")
-    return timing(machine, KINDS[kind].scalar.format(s=letter))
 
 
 def _tensor_rate(machine: Machine, kind: str, width: int) -> float:

@@ -15,7 +15,6 @@ from functools import lru_cache
 
 from oxegg.costmodels.formulas import compile_formula
 from oxegg.costmodels.machine import Machine, Override
-from oxegg.costmodels.mnemonics import TABLE
 from oxegg.costmodels.quantities import (
     TileShape,
     near_memory_quantities,
@@ -23,8 +22,9 @@ from oxegg.costmodels.quantities import (
     tensor_quantities,
     vector_quantities,
 )
-from oxegg.costmodels.timing_classes import CLASSES
+from oxegg.costmodels.timing_classes import CLASSES, TimingClass
 from oxegg.errors import MachineError, UsageError
+from oxegg.isa import TABLE, Instruction
 
 ENGINE_NAMES: Mapping[str, str] = {
     "tensor": "tensor engine",
@@ -86,7 +86,8 @@ def _timing(
     tile: TileShape | None,
     repeat: int,
 ) -> Timing:
-    row = _row(machine, timing_class(name))
+    instruction = _instruction(name)
+    row = _row(machine, instruction.timing)
     if row.engine not in machine.engines:
         raise MachineError(
             f"{name} needs the {ENGINE_NAMES[row.engine]}, which {machine.name} doesn't have",
@@ -95,13 +96,13 @@ def _timing(
     if row.engine == "vector":
         if vl is None or sew is None:
             raise UsageError(f"timing of {name} depends on vl and sew", hint="pass vl= and sew=")
-        quantities = vector_quantities(machine, name, vl, sew, Fraction(lmul))
+        quantities = vector_quantities(machine, instruction, vl, sew, Fraction(lmul))
     elif row.engine == "tensor":
-        quantities = tensor_quantities(machine, name, tile or full_tile(machine))
+        quantities = tensor_quantities(machine, instruction, tile or full_tile(machine))
     elif row.engine == "near_memory":
         quantities = near_memory_quantities(machine, repeat)
     else:
-        quantities = scalar_quantities(machine, name)
+        quantities = scalar_quantities(machine, instruction)
     try:
         occupancy, latency = row.occupancy(quantities), row.latency(quantities)
     except (ArithmeticError, LookupError, TypeError) as error:
@@ -111,12 +112,15 @@ def _timing(
     return Timing(row.unit, max(1, occupancy), max(1, latency), row.chains)
 
 
-def timing_class(instruction_name: str) -> str:
-    """Name of the instruction's row in ``timing_classes.CLASSES``."""
-    instruction = TABLE.get(instruction_name)
-    if instruction is None:
-        raise UsageError(f'there is no instruction "{instruction_name}"', hint="oxegg isa list")
-    return instruction.timing
+def timing_class(instruction_name: str) -> TimingClass:
+    """OXM-1's own row of the timing table for an instruction."""
+    return CLASSES[_instruction(instruction_name).timing]
+
+
+def _instruction(name: str) -> Instruction:
+    if name not in TABLE:
+        raise UsageError(f'there is no instruction "{name}"', hint="oxegg isa list")
+    return TABLE[name]
 
 
 def full_tile(machine: Machine) -> TileShape:

@@ -6,11 +6,11 @@ whole cycles and may use:
 
 ``vl sew group``   elements, element bits, and the size of the register group: 0 for LMUL <= 1,
                    then 1, 2, 3 for LMUL 2, 4, 8
-``eew nf``         bits of one memory element; fields of a segment access
+``eew nf``         bits of the widest data element; fields of a segment access
 ``beats``          ceil(vl * width / DLEN) for the widest vector operand: cycles of one pipe
 ``pipe_beats``     the same over all arithmetic pipes
 ``bytes``          bytes that a vector memory access moves
-``width``          bits of a scalar float
+``width``          bits of the widest scalar float operand
 ``vlen dlen mlen`` of the machine (mlen in bytes); ``spm`` = scratchpad latency
 ``k``              bytes of one tile row that count (tk); ``R``, ``tpb``: array rows, port bytes
 ``tile_bytes row_bytes`` of the tile that a tile load or store moves

@@ -1,0 +1,24 @@
+"""Copies by the DMA engine."""
+
+from math import ceil
+
+from oxegg.costmodels.machine import Machine
+from oxegg.errors import MachineError
+
+
+def dma_cycles(machine: Machine, *, rows: int, row_bytes: int, dram: bool = True) -> int:
+    """Cycles of one 2-D copy of ``rows`` rows of ``row_bytes`` bytes, from start to last byte.
+
+    ``dram``: one side lies in DRAM; otherwise both in the scratchpad. Rows cost a burst per
+    ``burst_bytes`` begun, whatever part of it is used, and no more than ``outstanding`` bursts
+    wait at once. Raises ``MachineError`` on a machine without a DMA engine.
+    """
+    dma = machine.dma
+    if dma is None:
+        raise MachineError(f"{machine.name} has no DMA engine", hint="load and store instead")
+    latency = machine.dram_latency if dram else machine.spm_latency
+    share = machine.dram_bytes_per_cycle if dram else float("inf")
+    in_flight = dma.outstanding * dma.burst_bytes / latency
+    stream = ceil(rows * row_bytes / min(share, dma.port_bytes, in_flight))
+    bursts = rows * -(-row_bytes // dma.burst_bytes)
+    return dma.setup + latency + max(stream, bursts)
