@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from math import exp, log
+from statistics import geometric_mean
 from typing import Any
 
 import oxegg
@@ -41,8 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
             progress=tick,
         )
     if not put_json(reports, arguments.json):
-        show(summarize_many(reports), _totals(reports))
-    return 1 if any(report["correct"] is False for report in reports) else 0
+        errors = [report["error"] for report in reports if report.get("error")]
+        show(summarize_many(reports), *errors, _totals(reports))
+    return 1 if any(report.get("correct") is False for report in reports) else 0
 
 
 def _totals(reports: Sequence[Mapping[str, Any]]) -> str:
@@ -51,6 +52,6 @@ def _totals(reports: Sequence[Mapping[str, Any]]) -> str:
         for report in reports
         if report.get("cycles") and report.get("cycles_generic")
     ]
-    correct = sum(report["correct"] is True for report in reports)
-    mean = f"{exp(sum(map(log, speedups)) / len(speedups)):.2f}x" if speedups else "not measured"
+    correct = sum(report.get("correct") is True for report in reports)
+    mean = f"{geometric_mean(speedups):.2f}x" if speedups else "not measured"
     return f"{correct} of {len(reports)} correct; geometric mean against generic: {mean}"
