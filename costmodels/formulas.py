@@ -8,17 +8,40 @@ import ast
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+
+def ceil_div(a: int, b: int) -> int:
+    """a / b, rounded up."""
+    return -(-a // b)
+
+
+def log2(n: int) -> int:
+    """The exponent of a power of two; of anything else that of the next power above."""
+    return (n - 1).bit_length()
+
+
+def clocks(picoseconds: int, mhz: int) -> int:
+    """Core cycles that cover a time."""
+    return ceil_div(picoseconds * mhz, 1_000_000)
+
+
+def by_group(group: int, *values: int) -> int:
+    """One value per size of the register group: LMUL 1 and less, 2, 4, 8."""
+    return values[group]
+
+
+def by_width(width: int, half: int, single: int, double: int) -> int:
+    """One value per float format."""
+    return {16: half, 32: single, 64: double}[width]
+
+
 FUNCTIONS: Mapping[str, Callable[..., int]] = {
     "max": max,
     "min": min,
-    "ceil_div": lambda a, b: -(-a // b),
-    # log2 of a power of two; of anything else the next whole number above.
-    "log2": lambda n: (n - 1).bit_length(),
-    "clocks": lambda picoseconds, mhz: -(-picoseconds * mhz // 1_000_000),
-    # One value per register group size: index 0, 1, 2, 3 = LMUL (1 and less), 2, 4, 8.
-    "by_group": lambda group, *values: values[group],
-    # One value per scalar float width.
-    "by_width": lambda width, half, single, double: {16: half, 32: single, 64: double}[width],
+    "ceil_div": ceil_div,
+    "log2": log2,
+    "clocks": clocks,
+    "by_group": by_group,
+    "by_width": by_width,
 }
 
 _ALLOWED = (

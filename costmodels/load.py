@@ -206,7 +206,7 @@ def _value(hint: Any, value: object, at: Key, source: _Source) -> object:
 def _engine(hint: Any) -> type[Any] | None:
     """The dataclass of an engine's field, optional or not; ``None`` for a plain value."""
     options = [kind for kind in (get_args(hint) or (hint,)) if kind is not NoneType]
-    return options[0] if is_dataclass(options[0]) else None
+    return cast(type[Any], options[0]) if is_dataclass(options[0]) else None
 
 
 def _expectation(hint: Any, name: str) -> str:

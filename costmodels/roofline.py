@@ -66,10 +66,10 @@ class KernelWork:
 
     ``spm`` and ``dram`` are the unique bytes per place. ``copied`` of the bytes read are written
     unchanged, and no operation looks at them. ``bank_bytes`` of the DRAM reads lie where
-    near-memory units can consume them; those units compute on nothing else. ``operations`` counts element operations by (kind of
-    ``KINDS``, width in bits); a multiplication and the addition of its result are one ``fma``, and
-    n values are summed by n - 1 operations. ``instructions`` is a number of scalar instructions
-    that can't be avoided.
+    near-memory units can consume them; those units compute on nothing else. ``operations`` counts
+    element operations by (kind of ``KINDS``, width in bits); a multiplication and the addition of
+    its result are one ``fma``, and n values are summed by n - 1 operations. ``instructions`` is a
+    number of scalar instructions that can't be avoided.
     """
 
     spm: Traffic = Traffic()

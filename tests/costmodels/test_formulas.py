@@ -19,7 +19,7 @@ from oxegg.costmodels.timing_classes import CLASSES, QUANTITIES
         ("clocks(1251, 800)", 2),
     ],
 )
-def test_values(text, value):
+def test_values(text: str, value: int) -> None:
     evaluate, names = compile_formula(text)
     assert evaluate({"vl": 9}) == value
     assert names <= {"vl"}
@@ -39,13 +39,13 @@ def test_values(text, value):
         "lambda: 1",
     ],
 )
-def test_everything_else_is_refused(text):
-    with pytest.raises(ValueError, match=".+"):
+def test_everything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"formula|functions"):
         compile_formula(text)
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_the_table_uses_known_quantities(name):
+def test_the_table_uses_known_quantities(name: str) -> None:
     row = CLASSES[name]
     for text in (row.occupancy, row.latency):
         assert compile_formula(text)[1] <= QUANTITIES[row.engine] | QUANTITIES["machine"]

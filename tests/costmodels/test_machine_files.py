@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,13 @@ from oxegg.errors import MachineError
 CARD = (files("oxegg.costmodels") / "machines" / "ox-card.toml").read_text()
 
 
-def write(tmp_path, text):
+def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "mine.toml"
     path.write_text(text)
     return path
 
 
-def refusal(tmp_path, text):
+def refusal(tmp_path: Path, text: str) -> tuple[MachineError, str]:
     path = write(tmp_path, text)
     with pytest.raises(MachineError) as caught:
         load_machine(path)
@@ -29,7 +30,7 @@ def refusal(tmp_path, text):
     return error, line
 
 
-def test_names():
+def test_names() -> None:
     expected = ("ox-card", "ox-dc", "ox-edge", "ox-tiny", "x280", "x390", "x60")
     assert machine_names() == expected
     assert tuple(load_machine(name).name for name in expected) == expected
@@ -39,7 +40,7 @@ DRAM = {"ox-tiny": (8.0, 88), "ox-edge": (14.2, 120), "ox-card": (10.0, 208), "o
 
 
 @pytest.mark.parametrize(("name", "expected"), DRAM.items())
-def test_share_of_dram(name, expected):
+def test_share_of_dram(name: str, expected: tuple[float, ...]) -> None:
     machine = load_machine(name)
     assert (round(machine.dram_bytes_per_cycle, 1), machine.dram_latency) == expected
 
@@ -54,7 +55,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(("name", "expected"), SHAPES.items())
-def test_shapes(name, expected):
+def test_shapes(name: str, expected: tuple[float, ...]) -> None:
     m = load_machine(name)
     assert m.tensor is not None
     shape = (m.vlen, m.dlen, m.pipes, m.mlen_bytes, m.tensor.port_bytes, m.tensor.rows)
@@ -62,23 +63,23 @@ def test_shapes(name, expected):
 
 
 @pytest.mark.parametrize("name", ["x280", "x390", "x60"])
-def test_plain_vector_cores_have_no_other_engine(name):
+def test_plain_vector_cores_have_no_other_engine(name: str) -> None:
     assert load_machine(name).engines == {"scalar", "vector"}
 
 
-def test_base_is_inherited_and_overridden():
+def test_base_is_inherited_and_overridden() -> None:
     x280, x390 = load_machine("x280"), load_machine("x390")
     assert (x390.vlen, x390.pipes) == (1024, 2)
     assert x390.scalar == x280.scalar
     assert timing(x390, "div") == timing(x280, "div")
 
 
-def test_lanes_and_group_sizes():
+def test_lanes_and_group_sizes() -> None:
     machine = load_machine("ox-dc")
     assert (machine.lanes(32), machine.lanes(8), machine.vlmax(32, 8)) == (32, 128, 256)
 
 
-def test_machines_survive_pickling_and_tell_variants_apart():
+def test_machines_survive_pickling_and_tell_variants_apart() -> None:
     machine = load_machine("ox-card")
     assert pickle.loads(pickle.dumps(machine)) == machine
     slower = replace(machine, spm=replace(machine.spm, latency=20))
@@ -86,7 +87,7 @@ def test_machines_survive_pickling_and_tell_variants_apart():
     assert timing(machine, "vle32.v", vl=8, sew=32).latency == 6
 
 
-def test_own_file(tmp_path):
+def test_own_file(tmp_path: Path) -> None:
     machine = load_machine(write(tmp_path, 'base = "ox-card"\nname = "mine"\ntensor = false\n'))
     assert machine.name == "mine"
     assert not machine.has_tensor
@@ -119,7 +120,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_refused_with_their_line(tmp_path, mistake):
+def test_mistakes_are_refused_with_their_line(tmp_path: Path, mistake: str) -> None:
     (old, new), expected_line, hint = MISTAKES[mistake]
     assert CARD.count(old) >= 1
     error, line = refusal(tmp_path, CARD.replace(old, new, 1))
@@ -127,7 +128,7 @@ def test_mistakes_are_refused_with_their_line(tmp_path, mistake):
     assert hint in (error.hint or "")
 
 
-def test_missing_engine_tables_are_absent_engines_but_the_core_is_required(tmp_path):
+def test_missing_engine_tables_are_absent_engines_but_the_core_is_required(tmp_path: Path) -> None:
     without = CARD.split("[tensor]")[0] + "[spm]" + CARD.split("[spm]")[1]
     assert not load_machine(write(tmp_path, without)).has_tensor
     error, _ = refusal(tmp_path, CARD.split("[vector]")[0])
@@ -146,12 +147,12 @@ OVERRIDES = {
 
 
 @pytest.mark.parametrize(("text", "hint"), OVERRIDES.items())
-def test_wrong_overrides_are_refused(tmp_path, text, hint):
+def test_wrong_overrides_are_refused(tmp_path: Path, text: str, hint: str) -> None:
     error, _ = refusal(tmp_path, f"{CARD}\n{text}\n")
     assert hint in (error.hint or "")
 
 
-def test_formula_that_fails_names_its_table(tmp_path):
+def test_formula_that_fails_names_its_table(tmp_path: Path) -> None:
     text = CARD + '\n[timing.vmul]\noccupancy = "8 // (vl - 1)"\n'
     path = write(tmp_path, text)
     with pytest.raises(MachineError, match=r"timing of vmul\.vv") as caught:
@@ -159,7 +160,7 @@ def test_formula_that_fails_names_its_table(tmp_path):
     assert caught.value.where == f"{path}:{text.splitlines().index('[timing.vmul]') + 1}"
 
 
-def test_unknown_machine_and_unreadable_file(tmp_path):
+def test_unknown_machine_and_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="ox-crad") as caught:
         load_machine("ox-crad")
     assert "did you mean ox-card?" in (caught.value.hint or "")
@@ -175,7 +176,7 @@ BASES = {
 
 
 @pytest.mark.parametrize(("text", "hint"), BASES.items())
-def test_wrong_bases_are_refused(tmp_path, text, hint):
+def test_wrong_bases_are_refused(tmp_path: Path, text: str, hint: str) -> None:
     error, line = refusal(tmp_path, f"{text}\nname = 'mine'\n")
     assert line == text
     assert hint in (error.hint or "")

@@ -17,23 +17,23 @@ SAXPY = KernelWork(spm=Traffic(read=8192, written=4096), operations={("fma", 32)
 @pytest.mark.parametrize(
     ("name", "cycles"), [("ox-tiny", 1024), ("ox-edge", 512), ("ox-card", 256), ("ox-dc", 128)]
 )
-def test_saxpy_in_vector_code_takes_mlen_over_8_elements_per_cycle(name, cycles):
+def test_saxpy_in_vector_code_takes_mlen_over_8_elements_per_cycle(name: str, cycles: int) -> None:
     result = roofline(load_machine(name), SAXPY, engines=VECTOR)
     assert (result.cycles, result.limit) == (cycles, "load port")
 
 
-def test_int8_addition_gives_mlen_over_2_results_per_cycle():
+def test_int8_addition_gives_mlen_over_2_results_per_cycle() -> None:
     work = KernelWork(spm=Traffic(2 * 4096, 4096), operations={("int", 8): 4096})
     assert roofline(CARD, work, engines=VECTOR).cycles == 4096 // (32 // 2)
 
 
-def test_scalar_loads_help_as_far_as_they_can():
+def test_scalar_loads_help_as_far_as_they_can() -> None:
     # 32 + 8 bytes per cycle.
     assert roofline(CARD, SAXPY, engines=CODE).cycles == 205
     assert roofline(CARD, SAXPY, engines=CODE).cycles < roofline(CARD, SAXPY, engines=VECTOR).cycles
 
 
-def test_scalar_help_shares_the_issue_slots():
+def test_scalar_help_shares_the_issue_slots() -> None:
     # Loads alone may use 1 slot per cycle, so may stores; one load-store unit serves both.
     work = KernelWork(spm=Traffic(8000, 8000), operations={("int", 8): 1})
     assert roofline(CARD, work, engines=frozenset({"scalar"})).cycles == 2000
@@ -41,13 +41,13 @@ def test_scalar_help_shares_the_issue_slots():
     assert roofline(CARD, busy, engines=frozenset({"scalar"})).cycles == 2501
 
 
-def test_dram_traffic():
+def test_dram_traffic() -> None:
     work = KernelWork(dram=Traffic(8192, 4096), operations={("fma", 32): 1024})
     result = roofline(CARD, work)
     assert (result.cycles, result.limit) == (1229, "dram")
 
 
-def test_store_port_division_and_issue():
+def test_store_port_division_and_issue() -> None:
     fill = KernelWork(spm=Traffic(written=32000))
     assert roofline(CARD, fill, engines=VECTOR).limit == "store port"
     assert roofline(CARD, fill, engines=VECTOR).cycles == 1000
@@ -59,7 +59,7 @@ def test_store_port_division_and_issue():
     assert (roofline(CARD, loop).cycles, roofline(CARD, loop).limit) == (501, "issue")
 
 
-def test_gemm_is_bound_by_the_best_engine():
+def test_gemm_is_bound_by_the_best_engine() -> None:
     n = 256
     work = KernelWork(spm=Traffic(2 * n * n, 4 * n * n), operations={("mac_int", 8): n**3})
     tiles = roofline(CARD, work, engines=frozenset({"tensor"}))
@@ -68,7 +68,7 @@ def test_gemm_is_bound_by_the_best_engine():
     assert vector.cycles == n**3 // 16
 
 
-def test_banks_multiply_bandwidth_for_what_lies_in_them():
+def test_banks_multiply_bandwidth_for_what_lies_in_them() -> None:
     work = KernelWork(
         dram=Traffic(read=1 << 20), bank_bytes=1 << 20, operations={("mac_int", 8): 1 << 20}
     )
@@ -77,13 +77,13 @@ def test_banks_multiply_bandwidth_for_what_lies_in_them():
     assert 15.9 < far.cycles / near.cycles < 16.1
 
 
-def test_copies_need_no_load_port_where_dma_is_allowed():
+def test_copies_need_no_load_port_where_dma_is_allowed() -> None:
     work = KernelWork(spm=Traffic(1 << 16, 1 << 16), copied=1 << 16)
     assert roofline(CARD, work, engines=VECTOR).cycles == 2048
     assert roofline(CARD, work, engines=frozenset({"vector", "dma"})).cycles == 0
 
 
-def test_unknown_kind_and_impossible_work():
+def test_unknown_kind_and_impossible_work() -> None:
     with pytest.raises(UsageError, match="no kind of element operation"):
         roofline(CARD, KernelWork(operations={("add", 32): 1}))
     with pytest.raises(UsageError, match="no engine"):
@@ -95,7 +95,7 @@ LMULS = [Fraction(1, 2), 1, 2, 4, 8]
 
 @pytest.mark.parametrize("name", machine_names())
 @pytest.mark.parametrize("sew", [8, 16, 32, 64])
-def test_no_vector_access_beats_the_port(name, sew):
+def test_no_vector_access_beats_the_port(name: str, sew: int) -> None:
     machine = load_machine(name)
     accesses = [f"v{s}{k}{sew}.v" for s in "ls" for k in ("e", "se", "seg2e", "seg4e", "seg8e")]
     for access in [*accesses, f"vluxei{sew}.v", f"vsuxei{sew}.v"]:
@@ -108,7 +108,7 @@ def test_no_vector_access_beats_the_port(name, sew):
 
 @pytest.mark.parametrize("name", machine_names())
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_vector_length_beats_the_arithmetic_bound(name, kind):
+def test_no_vector_length_beats_the_arithmetic_bound(name: str, kind: str) -> None:
     machine = load_machine(name)
     best = vector_cycles(machine, kind, 32)
     for lmul in LMULS:

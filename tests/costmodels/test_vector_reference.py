@@ -3,9 +3,12 @@
 Numbers are what `llvm-mca-22 -instruction-tables` prints with LMUL and SEW instruments.
 """
 
-import pytest
+from collections.abc import Mapping
 
-from oxegg.costmodels import load_machine, timing
+import pytest
+from _pytest.mark import ParameterSet
+
+from oxegg.costmodels import Timing, load_machine, timing
 
 LMULS = (1, 2, 4, 8)
 
@@ -106,7 +109,7 @@ SCALAR_LATENCY = {
 }
 
 
-def rows(table):
+def rows(table: Mapping[str, Mapping[str, object]]) -> list[ParameterSet]:
     return [
         pytest.param(machine, name, values, id=f"{machine}-{name}")
         for machine, instructions in table.items()
@@ -114,28 +117,30 @@ def rows(table):
     ]
 
 
-def at_full_length(machine_name, instruction, lmul):
+def at_full_length(machine_name: str, instruction: str, lmul: int) -> Timing:
     machine = load_machine(machine_name)
     return timing(machine, instruction, vl=machine.vlmax(32, lmul), sew=32, lmul=lmul)
 
 
 @pytest.mark.parametrize(("machine", "instruction", "expected"), rows(OCCUPANCY))
-def test_occupancy_equals_llvm_mca(machine, instruction, expected):
+def test_occupancy_equals_llvm_mca(
+    machine: str, instruction: str, expected: tuple[int, ...]
+) -> None:
     assert tuple(at_full_length(machine, instruction, m).occupancy for m in LMULS) == expected
 
 
 @pytest.mark.parametrize(("machine", "instruction", "expected"), rows(LATENCY))
-def test_latency_equals_llvm_mca(machine, instruction, expected):
+def test_latency_equals_llvm_mca(machine: str, instruction: str, expected: tuple[int, ...]) -> None:
     assert tuple(at_full_length(machine, instruction, m).latency for m in LMULS) == expected
 
 
 @pytest.mark.parametrize(("machine", "instruction", "expected"), rows(SCALAR_LATENCY))
-def test_scalar_latency_equals_llvm_mca(machine, instruction, expected):
+def test_scalar_latency_equals_llvm_mca(machine: str, instruction: str, expected: int) -> None:
     assert timing(load_machine(machine), instruction).latency == expected
 
 
 @pytest.mark.parametrize("name", ["x280", "x390", "x60"])
-def test_time_of_cores_that_ignore_vl_is_that_of_the_whole_group(name):
+def test_time_of_cores_that_ignore_vl_is_that_of_the_whole_group(name: str) -> None:
     machine = load_machine(name)
     short = timing(machine, "vadd.vv", vl=1, sew=32, lmul=4)
     assert short == timing(machine, "vadd.vv", vl=machine.vlmax(32, 4), sew=32, lmul=4)
