@@ -1,6 +1,7 @@
 """The promises every command keeps: exit codes, error text, help with an example, JSON."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,9 @@ def test_reader_that_leaves_early_is_no_error() -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
+def test_documents_name_only_commands_that_exist(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+    assert set(re.findall(r"(?:`|/)oxegg ([a-z-]+)", text)) <= set(COMMANDS)
