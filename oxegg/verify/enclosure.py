@@ -68,10 +68,10 @@ class Enclosure:
     @property
     def error(self) -> Array:
         """Absolute error bound of each element."""
-        gamma = self.gamma
-        if gamma == 0 and is_zero(self.carried):
+        gamma = _SAFETY * self.gamma
+        if gamma == 0:
             return self.carried
-        return _SAFETY * (gamma * self.magnitude + (1 + gamma) * self.carried)
+        return gamma * self.magnitude + (1 + gamma) * self.carried
 
     def map(self, function: Callable[[Array], Array]) -> Enclosure:
         """The same change of shape on all arrays."""

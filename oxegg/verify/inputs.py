@@ -134,22 +134,35 @@ def _cancelling(rng: np.random.Generator, p: _Parameter) -> Array:
 
 
 def _special(rng: np.random.Generator, p: _Parameter) -> Array:
-    """Zeros of both signs, powers of two, subnormals (where products allow), small integers."""
+    """Zeros of both signs, powers of two, small integers; now and then a large or tiny number."""
     large = 2.0**p.exponent
-    values = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 0.5, large, -large, 1 / large]
-    if p.exponent >= p.type.max_exponent - 40:
-        smallest = 2.0 ** max(2 - p.type.max_exponent - p.type.precision, -1074)
-        values += [smallest, -smallest, 3 * smallest]
-    return rng.choice(values, _count(p))
+    odd = [large, -large, 1 / large]
+    if p.exponent >= p.type.max_exponent - _SUBNORMAL_ROOM:
+        odd += [_smallest(p), -3 * _smallest(p)]
+    plain = rng.choice([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 0.5, 0.1], _count(p))
+    return np.where(_rare(rng, p, 1), rng.choice(odd, _count(p)), plain)
+
+
+# Subnormals only where the kernel multiplies nothing with them: products would all be excluded.
+_SUBNORMAL_ROOM = 40
+
+
+def _smallest(p: _Parameter) -> float:
+    """Smallest subnormal."""
+    return 2.0 ** max(2 - p.type.max_exponent - p.type.precision, -1074)
+
+
+def _rare(rng: np.random.Generator, p: _Parameter, per_row: float) -> Array:
+    """True ``per_row`` times in a summed row (more would drown the other addends)."""
+    row = p.shape[p.paired] if p.shape else 1
+    return rng.random(_count(p)) < min(0.3, per_row / row)
 
 
 def _nonfinite(rng: np.random.Generator, p: _Parameter) -> Array:
     """Ordinary numbers with infinities, NaNs, subnormals and numbers near overflow among them."""
-    large = 2.0 ** (p.type.max_exponent - 1)
-    smallest = 2.0 ** max(2 - p.type.max_exponent - p.type.precision, -1074)
+    large, smallest = 2.0 ** (p.type.max_exponent - 1), _smallest(p)
     odd = [np.inf, -np.inf, np.nan, large, -large, smallest, -smallest, 0.0, -0.0, 1.0]
-    rare = rng.random(_count(p)) < min(0.5, 4 / max(1, p.shape[p.paired] if p.shape else 1))
-    return np.where(rare, rng.choice(odd, _count(p)), rng.standard_normal(_count(p)))
+    return np.where(_rare(rng, p, 4), rng.choice(odd, _count(p)), _normal(rng, p))
 
 
 def _constant(rng: np.random.Generator, p: _Parameter) -> Array:
@@ -175,8 +188,8 @@ def _any_integers(rng: np.random.Generator, p: _Parameter) -> Array:
 
 def _edge_integers(rng: np.random.Generator, p: _Parameter) -> Array:
     low, high = p.type.minimum, p.type.maximum
-    edges = {low, low + 1, high, high - 1, 0, 1, high // 2 + 1} | ({-1} if low < 0 else set())
-    return rng.choice(np.array(sorted(edges), p.type.numpy), _count(p))
+    edges = [low, low + 1, high, high - 1, 0, 1, high // 2 + 1, max(low, -1)]
+    return rng.choice(np.array(edges, p.type.numpy), _count(p))
 
 
 def _constant_integers(rng: np.random.Generator, p: _Parameter) -> Array:
