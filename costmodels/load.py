@@ -13,7 +13,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 from oxegg.costmodels.fields import Rule
 from oxegg.costmodels.formulas import compile_formula
-from oxegg.costmodels.machine import Machine, NearMemory, Override
+from oxegg.costmodels.machine import Machine, Override
 from oxegg.costmodels.timing_classes import CLASSES, QUANTITIES
 from oxegg.errors import MachineError
 
@@ -51,16 +51,12 @@ def load_machine(name_or_path: str | Path) -> Machine:
 
     Raises ``MachineError`` with ``file:line`` for a field that is missing, unknown or impossible.
     """
-    return _load(str(name_or_path))
+    return _load(*_read(str(name_or_path)))
 
 
 @lru_cache(maxsize=64)
-def _load_text(text: str, file: str) -> Machine:
+def _load(text: str, file: str) -> Machine:
     return _machine(_with_base(_parse(text, file)))
-
-
-def _load(name_or_path: str) -> Machine:
-    return _load_text(*_read(name_or_path))
 
 
 def _read(name_or_path: str) -> tuple[str, str]:
@@ -276,31 +272,39 @@ def _check_formula(formula: str, engine: str, at: Key, source: _Source) -> None:
 
 
 def _check(machine: Machine, source: _Source) -> None:
-    """Conditions between fields."""
-    vector = machine.vector
+    """Conditions between fields; an error points at a field of the user's own file if it can."""
+    vector, tensor, memory = machine.vector, machine.tensor, machine.near_memory
     conditions = (
         (
             vector.dlen <= vector.vlen,
-            ("vector", "dlen"),
+            (("vector", "dlen"), ("vector", "vlen")),
             f"vector.dlen = {vector.dlen} exceeds vector.vlen = {vector.vlen}",
             "a datapath is at most as wide as a register",
         ),
         (
+            tensor is None or 32 * tensor.rows <= 8 * vector.vlen,
+            (("tensor", "rows"), ("vector", "vlen")),
+            "a tile row (4 * tensor.rows bytes) doesn't fit into 8 vector registers",
+            "fewer tensor.rows or a larger vector.vlen",
+        ),
+        (
             machine.l2 is None or machine.l2.latency >= machine.spm.latency,
-            ("l2", "latency"),
+            (("l2", "latency"), ("spm", "latency")),
             "l2.latency is less than spm.latency",
             "the scratchpad is the nearest memory",
         ),
         (
-            _refresh_fits(machine.near_memory),
-            ("near_memory", "t_rfc_ns"),
+            memory is None or memory.t_refi_ns == 0 or memory.t_rfc_ns < memory.t_refi_ns,
+            (("near_memory", "t_rfc_ns"), ("near_memory", "t_refi_ns")),
             "near_memory.t_rfc_ns leaves no time between refreshes",
             "t_rfc_ns must be less than t_refi_ns",
         ),
     )
-    for holds, at, message, hint in conditions:
+    for holds, keys, message, hint in conditions:
         if not holds:
-            raise MachineError(message, where=source.where(at), hint=hint)
+            places = [source.where(key) for key in keys]
+            own = [place for place in places if place.startswith(f"{source.file}:")]
+            raise MachineError(message, where=(own or places)[0], hint=hint)
 
 
 def _label(key: Key) -> str:
@@ -310,7 +314,3 @@ def _label(key: Key) -> str:
 def _suggestion(word: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(word, known, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-
-
-def _refresh_fits(memory: NearMemory | None) -> bool:
-    return memory is None or memory.t_refi_ns == 0 or memory.t_rfc_ns < memory.t_refi_ns

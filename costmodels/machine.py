@@ -27,7 +27,7 @@ class Scalar:
 class Vector:
     """The RVV 1.0 unit: a command queue before one arithmetic, one load and one store sequencer."""
 
-    vlen: Annotated[int, PowerOfTwo(64, 65536, "bits of one vector register")]
+    vlen: Annotated[int, PowerOfTwo(128, 65536, "bits of one vector register")]
     dlen: Annotated[int, PowerOfTwo(32, 65536, "datapath bits of one arithmetic pipe")]
     pipes: Annotated[int, PowerOfTwo(1, 8, "arithmetic pipes that share one instruction stream")]
     mlen_bytes: Annotated[

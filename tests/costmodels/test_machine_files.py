@@ -104,7 +104,7 @@ MISTAKES = {
     ),
     "unknown table": (("[spm]", "[spn]"), "[spn]", "did you mean spm"),
     "missing key": (("dlen = 256\n", ""), "[vector]", "datapath"),
-    "vlen": (("vlen = 512", "vlen = 500"), "vlen = 500", "a power of two from 64 to 65536"),
+    "vlen": (("vlen = 512", "vlen = 500"), "vlen = 500", "a power of two from 128 to 65536"),
     "dlen": (("dlen = 256", "dlen = 1024"), "dlen = 1024", "at most as wide as a register"),
     "type": (("dlen = 256", 'dlen = "256"'), "dlen", "a power of two"),
     "boolean": (("issue_width = 2", "issue_width = true"), "issue_width", "an integer from 1 to 8"),
@@ -166,6 +166,15 @@ def test_unknown_machine_and_unreadable_file(tmp_path: Path) -> None:
     assert "did you mean ox-card?" in (caught.value.hint or "")
     with pytest.raises(MachineError, match="can't read"):
         load_machine(tmp_path / "none.toml")
+
+
+def test_conflict_with_a_base_points_at_the_own_file(tmp_path: Path) -> None:
+    own = 'base = "ox-dc"\nname = "mine"\n[vector]\nvlen = 256\n'
+    error, line = refusal(tmp_path, own)
+    assert "exceeds vector.vlen = 256" in error.message
+    assert line == "vlen = 256"
+    error, line = refusal(tmp_path, own.replace("256", "128\ndlen = 64\n[tensor]\nrows = 64"))
+    assert line == "rows = 64"
 
 
 BASES = {
