@@ -26,8 +26,12 @@ _DISJOINT_CLASSES = ("vgather", "vcompress", "vmask_index")
 _DISJOINT_NAMES = ("vslideup", "vslide1up", "vfslide1up", "vmsbf", "vmsif", "vmsof")
 _INDEXED_SEGMENTS = ("vluxseg", "vloxseg")
 
-# Operations that change or depend on state that isn't in x, f or v registers keep their order.
-_UNTRACKED_CLASSES = ("csr", "fence", "system", "amo", "jump")
+# Nothing moves across these.
+_BARRIERS = ("csr", "fence", "system", "amo", "jump", "dma_fence")
+# Commands to one engine keep their order: prefix of the timing class -> the engine's state.
+_ENGINES = {"nm_": "near memory", "dma_": "dma", "simt_": "warps"}
+_TILE_KINDS = ("t", "tr", "acc")
+_TILE_SHAPE = "tile shape"
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class Effects:
 
     ``tuples`` are registers that must be consecutive, ``mask`` is the register wanted in v0,
     ``overlaps`` the constraints of the vector specification (section 5.2 and the sections of the
-    permutation instructions) on where results may lie. ``ordered`` operations touch state that
-    nobody tracks and stay in the order of the text.
+    permutation instructions) on where results may lie. ``uses`` and ``changes`` name other state:
+    tiles, their shape, engines. A ``barrier`` keeps its place among all operations.
     """
 
     reads: tuple[Register, ...]
@@ -45,7 +49,9 @@ class Effects:
     mask: Register | None = None
     overlaps: tuple[Overlap, ...] = ()
     tuples: tuple[tuple[Register, ...], ...] = ()
-    ordered: bool = False
+    uses: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    barrier: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,8 +119,28 @@ def effects(operation: Operation) -> Effects:
         mask=mask,
         overlaps=tuple(_overlaps(operation, instruction, bound)),
         tuples=tuple(b.registers for b in bound if len(b.registers) > 1),
-        ordered=instruction.timing in _UNTRACKED_CLASSES or operation.name.startswith("ox."),
+        uses=tuple(_uses(instruction, bound)),
+        changes=tuple(_changes(instruction, bound)),
+        barrier=instruction.timing in _BARRIERS,
     )
+
+
+def _uses(instruction: Instruction, bound: tuple[Bound, ...]) -> Iterator[str]:
+    """State outside the x, f and v registers that the instruction reads."""
+    tiles = [b for b in bound if b.operand.kind in _TILE_KINDS]
+    yield from (f"tile {b.values[0]}" for b in tiles if b.operand.reads)
+    if tiles:
+        yield _TILE_SHAPE
+
+
+def _changes(instruction: Instruction, bound: tuple[Bound, ...]) -> Iterator[str]:
+    """State outside the x, f and v registers that the instruction writes."""
+    yield from (
+        f"tile {b.values[0]}" for b in bound if b.operand.kind in _TILE_KINDS and b.operand.writes
+    )
+    if instruction.timing == "tset":
+        yield _TILE_SHAPE
+    yield from (state for prefix, state in _ENGINES.items() if instruction.timing.startswith(prefix))
 
 
 def _keeps_old_result(operation: Operation, instruction: Instruction, *, masked: bool) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
-from types import MappingProxyType
 from typing import Literal
 
 Bank = Literal["x", "f", "v"]
@@ -139,7 +138,7 @@ class Program:
     name: str
     arguments: tuple[Register, ...]
     body: list[Operation | Loop] = field(default_factory=list[Operation | Loop])
-    constants: Mapping[str, bytes] = MappingProxyType({})
+    constants: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
     def __str__(self) -> str:
         arguments = ", ".join(str(register) for register in self.arguments)

@@ -1,0 +1,185 @@
+"""The back half of emit: from a program over virtual registers to machine code.
+
+schedule -> masks to v0 -> vset insertion -> registers and spilling -> frame -> bytes. When the
+fastest schedule doesn't fit the register files, gentler ones compete with its spill code.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from oxegg.costmodels import Machine
+from oxegg.emit.allocation_check import check_allocation
+from oxegg.emit.assembler import Label, Line, assemble, extensions, lines_of
+from oxegg.emit.effects import effects
+from oxegg.emit.frame import Frame, frame
+from oxegg.emit.pipeline import Step
+from oxegg.emit.program import Bank, Loop, Operation, Program, Register, loops, operations
+from oxegg.emit.register_allocation import FILES, Allocation, allocate, is_idle_move
+from oxegg.emit.schedule import estimated_cycles, schedule
+from oxegg.emit.wellformed import check
+from oxegg.isa import TABLE
+
+Body = Sequence[Operation | Loop]
+
+
+@dataclass(frozen=True)
+class LoopReport:
+    """A loop as emitted: instructions in its body (inner loops included) and iterations."""
+
+    label: str
+    instructions: int
+    trips: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """``spills``, ``reloads`` and ``rematerialized`` count instructions in the text.
+
+    ``registers`` are the hardware registers written, per bank; ``frame_bytes`` the stack used.
+    """
+
+    instructions: int
+    state_changes: int
+    spills: int
+    reloads: int
+    rematerialized: int
+    registers: Mapping[Bank, frozenset[int]]
+    frame_bytes: int
+
+
+@dataclass(frozen=True)
+class MachineCode:
+    """A compiled kernel: position-independent bytes, entered at offset 0, ending in ``ret``.
+
+    ``code`` is the .text section (constants behind the instructions), ``assembly`` the text that
+    assembles to it, ``labels`` byte offsets, ``program`` the input with spill code and vector
+    states, ``homes`` the hardware register of each of its registers.
+    """
+
+    name: str
+    code: bytes
+    assembly: str
+    labels: Mapping[str, int]
+    loops: tuple[LoopReport, ...]
+    statistics: Statistics
+    extensions: frozenset[str]
+    arguments: tuple[Register, ...]
+    program: Program
+    homes: Mapping[Register, int]
+
+
+def generate(program: Program, machine: Machine, *, scheduling: bool = True) -> MachineCode:
+    """Machine code for ``program``; ``scheduling=False`` keeps the order of the text.
+
+    Raises ``EmitError`` for malformed programs and for those that can't fit the machine.
+    """
+    check(program, machine.vlen)
+    allocation = _best_allocation(program, machine, scheduling)
+    check_allocation(allocation)
+    return _finish(allocation, machine)
+
+
+def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Allocation:
+    """The allocation of the fastest schedule; without spill code if any schedule allows that."""
+    if not scheduling:
+        return allocate(program, machine.vlen)
+    best: Allocation | None = None
+    cycles = 0.0
+    for limits in _limits(program):
+        ordered = program if limits is None else schedule(program, machine, limits=limits)
+        allocation = allocate(ordered, machine.vlen)
+        if not allocation.spills and not allocation.reloads:
+            return allocation
+        estimate = estimated_cycles(allocation.program, machine)
+        if best is None or estimate < cycles:
+            best, cycles = allocation, estimate
+    assert best is not None
+    return best
+
+
+def _limits(program: Program) -> Iterator[Mapping[Bank, int] | None]:
+    """Pressure limits for the scheduler, from generous to tight; ``None``: don't schedule."""
+    files: dict[Bank, int] = {bank: len(registers) for bank, registers in FILES.items()}
+    if any(effects(operation).mask is not None for operation in operations(program.body)):
+        files["v"] -= 1
+    # Constants for vector lengths and addresses of spill slots come later.
+    files["x"] -= 2
+    yield files
+    yield {**files, "v": files["v"] - 4, "x": files["x"] - 2}
+    yield {**files, "v": files["v"] // 2, "x": files["x"] // 2, "f": files["f"] // 2}
+    yield None
+
+
+def _finish(allocation: Allocation, machine: Machine) -> MachineCode:
+    """Frame, encoding and statistics."""
+    program, homes = allocation.program, allocation.homes
+    used = _written(program, homes)
+    stack_homes = tuple(homes[argument] for argument in allocation.stack_arguments)
+    around = frame(used, allocation.stack_bytes, stack_homes)
+    items = list(_function(program, homes, around))
+    heading = f"{program.name} for {machine.name}"
+    assembled = assemble(program.name, items, program.constants, heading)
+    statistics = Statistics(
+        assembled.instructions,
+        sum(isinstance(item, Line) and item.name.startswith("vset") for item in items),
+        allocation.spills,
+        allocation.reloads,
+        allocation.rematerialized,
+        used,
+        around.size,
+    )
+    reports = tuple(
+        LoopReport(loop.label, _count(loop, homes), loop.trips) for loop in loops(program.body)
+    )
+    return MachineCode(
+        program.name,
+        assembled.code,
+        assembled.text,
+        assembled.labels,
+        reports,
+        statistics,
+        extensions(items),
+        program.arguments,
+        program,
+        homes,
+    )
+
+
+def _written(program: Program, homes: Mapping[Register, int]) -> dict[Bank, frozenset[int]]:
+    written: dict[Bank, set[int]] = {"x": set(), "f": set(), "v": set()}
+    results = [r for operation in operations(program.body) for r in effects(operation).writes]
+    for register in (*program.arguments, *results):
+        written[register.bank].update(range(homes[register], homes[register] + register.group))
+    return {bank: frozenset(numbers) for bank, numbers in written.items()}
+
+
+def _function(
+    program: Program, homes: Mapping[Register, int], around: Frame
+) -> Iterator[Line | Label]:
+    hardware = {r: r.number for op in (*around.prologue, *around.epilogue) for r in _registers(op)}
+    hardware.update((register, home) for register, home in homes.items() if register.number <= 0)
+    for operation in around.prologue:
+        yield from lines_of(operation, hardware)
+    yield from _lines(program.body, homes)
+    for operation in around.epilogue:
+        yield from lines_of(operation, hardware)
+    yield Line("jalr", (0, 0, 1), "return")
+
+
+def _registers(operation: Operation) -> list[Register]:
+    return [value for value in operation.operands if isinstance(value, Register)]
+
+
+def _lines(body: Body, homes: Mapping[Register, int]) -> Iterator[Line | Label]:
+    for item in body:
+        if isinstance(item, Loop):
+            count = _count(item, homes)
+            comment = f"loop {item.label}: {count} instructions, {item.trips} trips"
+            yield Label(item.label, comment)
+            yield from _lines(item.body, homes)
+        elif not is_idle_move(item, homes):
+            yield from lines_of(item, homes)
+
+
+def _count(loop: Loop, homes: Mapping[Register, int]) -> int:
+    return sum(isinstance(item, Line) for item in _lines(loop.body, homes))

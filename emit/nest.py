@@ -1,0 +1,32 @@
+"""A nest: what the e-graph leaves open about a stage of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from oxegg.ir.affine import Axis
+
+
+@dataclass(frozen=True)
+class Nest:
+    """Loop order (outermost first), copies per iteration, lanes per strip, accumulators.
+
+    ``unroll[a]`` copies of the body per iteration of the loop over ``a`` (for the lane axis:
+    strips per iteration); ``lanes`` elements per strip; ``accumulators`` partial results per
+    reduction, so that consecutive updates don't wait for each other.
+    """
+
+    order: tuple[Axis, ...]
+    lanes: int
+    unroll: Mapping[Axis, int] = field(default_factory=dict[Axis, int])
+    accumulators: int = 1
+
+    def copies(self, axis: Axis) -> int:
+        return self.unroll.get(axis, 1)
+
+    def __str__(self) -> str:
+        loops = " ".join(
+            f"{a.name}*{self.copies(a)}" if self.copies(a) > 1 else a.name for a in self.order
+        )
+        return f"[{loops}] lanes {self.lanes} accumulators {self.accumulators}"

@@ -1,0 +1,128 @@
+"""The physical program: what extraction chose, before loops.
+
+A graph of values, each with the axes it ranges over, the axis across its lanes (if any) and the
+instruction that makes it; plus the stores that give results and buffers their contents. A *nest*
+(:mod:`oxegg.emit.nest`) turns it into loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from oxegg.ir.affine import Axis
+from oxegg.ir.types import ElementType
+
+ValueKind = Literal[
+    "instruction",  # one vector instruction: ``form`` is a key of rules.vector_engine.FORMS
+    "scalar",  # scalar engine: ``form`` is an operator key such as add.f32
+    "accumulate",  # reduction over ``axis``, one accumulator per element of the result
+    "lanes",  # reduction over the axis across the lanes, result a scalar
+    "scan",  # running reduction along ``axis``
+    "fold",  # state ``number`` after a counted loop over ``axis``
+    "held",  # the state that a fold carries into a step
+    "load",
+    "gather",  # load at a computed position of ``axis``
+    "splat",
+    "immediate",
+    "argument",
+    "index",  # position along ``axis``
+    "alias",  # same register, other format
+    "store",
+]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array in memory; ``position`` is its place among the inputs or outputs."""
+
+    name: str
+    type: ElementType
+    elements: int
+    role: Literal["input", "output", "scratch"]
+    position: int
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * self.type.bytes
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where an element lies: ``offset + sum(stride * index)`` bytes from the buffer's start."""
+
+    buffer: Buffer
+    strides: tuple[tuple[Axis, int], ...]
+    offset: int = 0
+
+    def stride(self, axis: Axis | None) -> int:
+        return next((s for a, s in self.strides if a == axis), 0)
+
+
+@dataclass(eq=False)
+class Value:
+    """One node. ``axes`` are those of the result; ``lane`` is the axis across the lanes.
+
+    For folds, ``operands`` are the starts then the bodies of all states; ``states`` are the
+    held values in the same order.
+    """
+
+    kind: ValueKind
+    type: ElementType
+    axes: frozenset[Axis]
+    lane: Axis | None = None
+    space: Literal["v", "m", "s"] = "s"
+    operands: tuple[Value, ...] = ()
+    form: str = ""
+    axis: Axis | None = None
+    access: Access | None = None
+    bits: int = 0
+    number: int = 0
+    name: str = ""
+    note: str = ""
+
+    @property
+    def domain(self) -> frozenset[Axis]:
+        """Axes whose loops surround the instruction that does the work."""
+        work = self.axes.union(*(o.axes for o in self.operands)) if self.operands else self.axes
+        return work | {self.axis} if self.closes_loop and self.axis else work
+
+    @property
+    def closes_loop(self) -> bool:
+        """Whether the work happens in a loop that ends before the result is there."""
+        return self.kind in ("accumulate", "lanes", "fold")
+
+
+@dataclass
+class PhysicalProgram:
+    """Stores in an order in which buffers are written before they are read."""
+
+    name: str
+    inputs: tuple[Buffer | Value, ...]  # a Value is a scalar argument
+    outputs: tuple[Buffer, ...]
+    stores: list[Value] = field(default_factory=list[Value])
+
+    @property
+    def scratch(self) -> list[Buffer]:
+        """Buffers of our own, in order of first use."""
+        found: dict[str, Buffer] = {}
+        for store in self.stores:
+            assert store.access is not None
+            if store.access.buffer.role == "scratch":
+                found.setdefault(store.access.buffer.name, store.access.buffer)
+        return list(found.values())
+
+
+def walk(roots: Sequence[Value]) -> Iterator[Value]:
+    """Every value under ``roots``, operands first, each once."""
+    seen: set[int] = set()
+    stack: list[tuple[Value, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        value, ready = stack.pop()
+        if ready:
+            yield value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            stack.append((value, True))
+            stack.extend((o, False) for o in reversed(value.operands))

@@ -1,0 +1,290 @@
+"""List scheduling of straight-line blocks for an in-order machine, within the register files."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from oxegg.costmodels import Machine
+from oxegg.emit.dependences import dependences
+from oxegg.emit.effects import effects
+from oxegg.emit.liveness import Liveness, liveness, read_point, write_point
+from oxegg.emit.pipeline import Pipeline, Step, block_cycles, step
+from oxegg.emit.program import Bank, Loop, Operation, Program, Register
+
+Body = Sequence[Operation | Loop]
+
+STATE_CHANGE_PENALTY = 2
+MASK_CHANGE_PENALTY = 2
+
+Priority = Callable[["Block", int, int], tuple[int, ...]]
+"""Of a block, the cycle in which an operation could start and its index: smaller goes first."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A straight-line run of operations; ``heights`` are cycles to the end of the block."""
+
+    operations: tuple[Operation, ...]
+    steps: tuple[Step, ...]
+    successors: tuple[tuple[int, ...], ...]
+    heights: tuple[int, ...]
+    live_in: frozenset[Register]
+    live_out: frozenset[Register]
+    repeated: bool
+
+
+def _earliest_start(block: Block, start: int, index: int) -> tuple[int, ...]:
+    return start, -block.heights[index], index
+
+
+def _critical_path(block: Block, start: int, index: int) -> tuple[int, ...]:
+    # Waiting a few cycles for the critical operation may pay; 4 is about one vector latency.
+    return start // 4, -block.heights[index], start, index
+
+
+def _text_order(block: Block, start: int, index: int) -> tuple[int, ...]:
+    return start, index
+
+
+PRIORITIES: Mapping[str, Priority] = {
+    "earliest start": _earliest_start,
+    "critical path": _critical_path,
+    "text order": _text_order,
+}
+
+
+def schedule(
+    program: Program, machine: Machine, *, limits: Mapping[Bank, int]
+) -> Program:
+    """``program`` with every block in the order that the machine model likes best.
+
+    Of several list schedules (one per priority, and the given order) the fastest is kept,
+    among those whose register pressure stays within ``limits`` wherever it can.
+    """
+    live = liveness(program)
+    return replace(program, body=_Scheduler(machine, limits, live).body(program.body, False))
+
+
+class _Scheduler:
+    def __init__(self, machine: Machine, limits: Mapping[Bank, int], live: Liveness) -> None:
+        self.machine = machine
+        self.limits = limits
+        self.live = live
+        self.position = 0
+
+    def body(self, body: Body, repeated: bool) -> list[Operation | Loop]:
+        innermost = repeated and not any(isinstance(item, Loop) for item in body)
+        result: list[Operation | Loop] = []
+        run: list[Operation] = []
+        for item in body:
+            if isinstance(item, Loop):
+                result.extend(self._flush(run, False))
+                result.append(replace(item, body=self.body(item.body, True)))
+            else:
+                run.append(item)
+        result.extend(self._flush(run, innermost))
+        return result
+
+    def _flush(self, run: list[Operation], repeated: bool) -> tuple[Operation, ...]:
+        if not run:
+            return ()
+        first = self.position
+        self.position += len(run)
+        block = self._block(tuple(run), first, repeated)
+        run.clear()
+        return best_order(block, self.machine, self.limits)
+
+    def _block(self, operations: tuple[Operation, ...], first: int, repeated: bool) -> Block:
+        steps = tuple(step(operation, self.machine) for operation in operations)
+        successors = dependences(operations)
+        before = 1 << read_point(first)
+        after = 1 << write_point(first + len(operations) - 1)
+        ranges = self.live.ranges
+        return Block(
+            operations,
+            steps,
+            successors,
+            _heights(steps, successors),
+            frozenset(r for r, taken in ranges.items() if taken & before),
+            frozenset(r for r, taken in ranges.items() if taken & after),
+            repeated,
+        )
+
+
+def _heights(
+    steps: Sequence[Step], successors: Sequence[Sequence[int]]
+) -> tuple[int, ...]:
+    """Longest way from each operation to the end of the block, in cycles."""
+    heights = [0] * len(steps)
+    for index in reversed(range(len(steps))):
+        own = steps[index]
+        heights[index] = max(own.latency, own.occupancy)
+        for other in successors[index]:
+            true = any(register in steps[other].reads for register in own.writes)
+            heights[index] = max(heights[index], heights[other] + (own.latency if true else 0))
+    return tuple(heights)
+
+
+def best_order(
+    block: Block, machine: Machine, limits: Mapping[Bank, int]
+) -> tuple[Operation, ...]:
+    """The operations of ``block`` in the best order found."""
+    count = len(block.operations)
+    orders = [list(range(count))]
+    orders += [_list_order(block, machine, limits, key) for key in PRIORITIES.values()]
+
+    def badness(order: list[int]) -> tuple[int, float]:
+        steps = [block.steps[index] for index in order]
+        cycles = block_cycles(steps, machine, repeated=block.repeated)
+        return excess_pressure(block, order, limits), cycles
+
+    best = min(orders, key=badness)
+    return tuple(block.operations[index] for index in best)
+
+
+def excess_pressure(block: Block, order: Sequence[int], limits: Mapping[Bank, int]) -> int:
+    """By how many registers the order exceeds ``limits``, all banks together."""
+    pressure = _Pressure(block)
+    excess: dict[Bank, int] = {}
+    for index in order:
+        for bank, taken in pressure.during(index).items():
+            excess[bank] = max(excess.get(bank, 0), taken - limits[bank])
+        pressure.schedule(index)
+    return sum(excess.values())
+
+
+class _Pressure:
+    """Registers taken while a block is being ordered."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.live = set(block.live_in)
+        self.left: dict[Register, int] = {}
+        for one in block.steps:
+            for register in {*one.reads, *one.writes}:
+                self.left[register] = self.left.get(register, 0) + 1
+        self.taken: dict[Bank, int] = {"x": 0, "f": 0, "v": 0}
+        for register in self.live:
+            self.taken[register.bank] += register.group
+
+    def during(self, index: int) -> dict[Bank, int]:
+        """Registers taken per bank while the operation executes."""
+        taken = dict(self.taken)
+        one = self.block.steps[index]
+        for register in one.writes:
+            if register not in self.live:
+                taken[register.bank] += register.group
+        for register in one.reads:
+            if register not in one.writes and self._dies(register):
+                taken[register.bank] -= register.group
+        return taken
+
+    def growth(self, index: int) -> int:
+        """Vector registers that the operation takes minus those that it frees."""
+        after = self.during(index)
+        return sum(after[bank] - self.taken[bank] for bank in after)
+
+    def schedule(self, index: int) -> None:
+        one = self.block.steps[index]
+        for register in {*one.reads, *one.writes}:
+            if register not in self.live:
+                self.live.add(register)
+                self.taken[register.bank] += register.group
+            if self._dies(register):
+                self.live.discard(register)
+                self.taken[register.bank] -= register.group
+            self.left[register] -= 1
+
+    def _dies(self, register: Register) -> bool:
+        """Whether the next access to the register is its last in this block."""
+        return self.left[register] == 1 and register not in self.block.live_out
+
+
+def _list_order(
+    block: Block, machine: Machine, limits: Mapping[Bank, int], priority: Priority
+) -> list[int]:
+    """One list schedule: operations in the order in which they are issued."""
+    waiting = [0] * len(block.operations)
+    for following in block.successors:
+        for index in following:
+            waiting[index] += 1
+    ready = [index for index, count in enumerate(waiting) if not count]
+    pipeline, pressure = Pipeline(machine), _Pressure(block)
+    mask: Register | None = None
+    order: list[int] = []
+    while ready:
+        index = _choose(block, ready, pipeline, pressure, limits, priority, mask)
+        mask = effects(block.operations[index]).mask or mask
+        ready.remove(index)
+        pipeline.issue(block.steps[index])
+        pressure.schedule(index)
+        order.append(index)
+        for other in block.successors[index]:
+            waiting[other] -= 1
+            if not waiting[other]:
+                ready.append(other)
+    return order
+
+
+def _choose(
+    block: Block,
+    ready: Sequence[int],
+    pipeline: Pipeline,
+    pressure: _Pressure,
+    limits: Mapping[Bank, int],
+    priority: Priority,
+    mask: Register | None,
+) -> int:
+    """The ready operation with the best priority that doesn't overfill a register file."""
+
+    def fits(index: int) -> bool:
+        return all(
+            taken <= max(limits[bank], pressure.taken[bank])
+            for bank, taken in pressure.during(index).items()
+        )
+
+    def key(index: int) -> tuple[int, ...]:
+        one = block.steps[index]
+        start = pipeline.earliest(one)[1]
+        if pipeline.changes_state(one):
+            start += STATE_CHANGE_PENALTY
+        own_mask = effects(block.operations[index]).mask
+        if own_mask is not None and mask is not None and own_mask != mask:
+            start += MASK_CHANGE_PENALTY
+        return priority(block, start, index)
+
+    fitting = [index for index in ready if fits(index)]
+    if fitting:
+        return min(fitting, key=key)
+    return min(ready, key=lambda index: (pressure.growth(index), index))
+
+
+def blocks(body: Body, times: int = 1) -> Iterator[tuple[list[Operation], int, bool]]:
+    """Straight-line runs, how often each executes, and whether it is an innermost loop body."""
+    run: list[Operation] = []
+    for item in body:
+        if isinstance(item, Loop):
+            if run:
+                yield run, times, False
+            run = []
+            yield from _loop_blocks(item, times)
+        else:
+            run.append(item)
+    if run:
+        yield run, times, False
+
+
+def _loop_blocks(loop: Loop, times: int) -> Iterator[tuple[list[Operation], int, bool]]:
+    inner = list(blocks(loop.body, times * loop.trips))
+    if len(inner) == 1 and not any(isinstance(item, Loop) for item in loop.body):
+        run, executions, _ = inner[0]
+        yield run, executions, True
+    else:
+        yield from inner
+
+
+def estimated_cycles(program: Program, machine: Machine) -> float:
+    """What the machine model makes of a whole program: only good for comparing two of them."""
+    return sum(
+        times * block_cycles([step(op, machine) for op in run], machine, repeated=repeated)
+        for run, times, repeated in blocks(program.body)
+    )
