@@ -22,8 +22,9 @@ from oxegg.ir import (
     pointwise,
     reduce,
     scan,
+    topological,
 )
-from oxegg.verify import analyse, input_sets
+from oxegg.verify import analyse, check, input_sets
 
 Array = npt.NDArray[Any]
 ROW, COLUMN = Axis("i", 5), Axis("j", 3)
@@ -87,3 +88,61 @@ def test_source_order_is_within_the_bound(kernel: Kernel, seed: int) -> None:
         with np.errstate(all="ignore"):
             inside = np.abs(wide - bounds.value) <= bounds.error
         assert (inside | ~bounds.defined).all()
+
+
+def rearranged(roots: list[Term], choose: np.random.Generator) -> list[Term]:
+    """Other terms with the same values over the reals."""
+    made: dict[int, Term] = {}
+    for term in topological(roots):
+        children = [made[id(c)] for c in term.children]
+        made[id(term)] = rearrange(term, children, int(choose.integers(4)))
+    return [made[id(root)] for root in roots]
+
+
+def rearrange(term: Term, children: list[Term], choice: int) -> Term:
+    operator = term.operator
+    if operator == "div" and choice:
+        return pointwise("mul", children[0], pointwise("reciprocal", children[1]))
+    if operator in ("add", "sub") and choice and children[0].operator == "mul":
+        fused = "fma" if operator == "add" else "fms"
+        return pointwise(fused, *children[0].children, children[1])
+    if operator == "add" and choice and children[1].operator == "add":
+        inner = children[1].children
+        return pointwise("add", pointwise("add", children[0], inner[0]), inner[1])
+    if operator == "mul" and choice and children[1].operator in ("add", "sub"):
+        products = [pointwise("mul", children[0], c) for c in children[1].children]
+        return pointwise(children[1].operator, *products)
+    if operator == "reduce" and choice:
+        return backwards(term, children[0])
+    return rebuilt(term, children)
+
+
+def backwards(term: Term, child: Term) -> Term:
+    operator, axis = term.attributes
+    return reduce(operator, axis, at(child, {axis: Affine.of(axis.size - 1, {axis: -1})}))
+
+
+def rebuilt(term: Term, children: list[Term]) -> Term:
+    if term.operator in ("reduce", "scan"):
+        return (reduce if term.operator == "reduce" else scan)(*term.attributes, children[0])
+    if term.operator == "at":
+        return at(children[0], dict(term.attributes))
+    if not children:
+        return term
+    to = term.type if term.operator == "convert" else None
+    return pointwise(term.operator, *children, to=to)
+
+
+@given(kernels(), st.integers(0, 1000))
+@settings(max_examples=300)
+def test_a_rearranged_kernel_passes_its_check(kernel: Kernel, seed: int) -> None:
+    roots = rearranged([out.value for out in kernel.outputs], np.random.default_rng(seed))
+    names = [term.attributes[0] for term in kernel.inputs]
+    shapes = [[axis.size for axis in out.layout] for out in kernel.outputs]
+
+    def run(arrays: list[Array]) -> list[Array]:
+        values = evaluate(roots, dict(zip(names, arrays, strict=True)))
+        return [np.broadcast_to(v, s) for v, s in zip(values, shapes, strict=True)]
+
+    verdict = check(kernel, run, mode="real", seed=seed)
+    assert not verdict.failures, "\n".join(map(str, verdict.failures))
