@@ -1,0 +1,77 @@
+"""``oxegg sim`` on the smallest ELF programs there are, written byte by byte."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from oxegg.cli import main
+from oxegg.isa import encode
+
+BASE = 0x10000
+HEADERS = 64 + 56  # ELF header and one program header
+A0, A7 = 10, 17
+
+
+def write_program(path: Path, *instructions: tuple[str, tuple[int, ...]]) -> str:
+    """A static RV64 executable that holds nothing but these instructions."""
+    code = b"".join(struct.pack("<I", encode(name, values)) for name, values in instructions)
+    identity = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    entry = BASE + HEADERS
+    header = struct.pack("<HHIQQQIHHHHHH", 2, 243, 1, entry, 64, 0, 4, 64, 56, 1, 0, 0, 0)
+    size = HEADERS + len(code)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, BASE, BASE, size, size, 4096)
+    path.write_bytes(identity + header + segment + code)
+    return str(path)
+
+
+@pytest.fixture
+def exits_with_seven(tmp_path: Path) -> str:
+    return write_program(
+        tmp_path / "seven.elf",
+        ("addi", (A0, 0, 7)),
+        ("addi", (A7, 0, 93)),
+        ("ecall", ()),
+    )
+
+
+def test_exit_code_is_the_programs(
+    exits_with_seven: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", exits_with_seven]) == 7
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("ox-card: exit code 7, 3 instructions, ")
+
+
+def test_json(exits_with_seven: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", exits_with_seven, "--machine", "x60", "--json"]) == 7
+    counts = json.loads(capsys.readouterr().out)
+    assert counts["instructions"] == 3
+    assert counts["machine"] == "x60"
+    assert counts["cycles"] > 0
+
+
+def test_cycles_are_null_without_timing(
+    exits_with_seven: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", exits_with_seven, "--no-timing", "--json"]) == 7
+    assert json.loads(capsys.readouterr().out)["cycles"] is None
+
+
+def test_undefined_instruction_is_reported_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_program(tmp_path / "bad.elf", ("addi", (A0, 0, 7)))
+    assert main(["sim", path]) == 2
+    assert f"{BASE + HEADERS + 4:#x}" in capsys.readouterr().err
+
+
+def test_what_is_no_program_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.elf"
+    text.write_text("not an ELF file")
+    assert main(["sim", str(text)]) == 2
+    shown = capsys.readouterr().err
+    assert "internal error" not in shown
+    assert "text.elf" in shown
