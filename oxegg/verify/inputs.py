@@ -77,7 +77,7 @@ def _array(kind: str, rng: np.random.Generator, parameter: _Parameter) -> Array:
     else:
         values = integers(rng, parameter)
     with np.errstate(all="ignore"):
-        return np.ascontiguousarray(values.reshape(parameter.shape).astype(parameter.type.numpy))
+        return values.astype(parameter.type.numpy).reshape(parameter.shape)
 
 
 def _count(parameter: _Parameter) -> int:
@@ -198,7 +198,7 @@ def _constant_integers(rng: np.random.Generator, p: _Parameter) -> Array:
 
 def _ramp_integers(rng: np.random.Generator, p: _Parameter) -> Array:
     del rng
-    return np.arange(_count(p)) % (p.type.maximum + 1) + (p.position % 2)
+    return np.arange(_count(p)) % 127 + p.position % 2
 
 
 def _coin(rng: np.random.Generator, p: _Parameter) -> Array:

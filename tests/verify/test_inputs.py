@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from oxegg.ir import TYPES, Axis, Kernel, Output, Term, gather, input_, pointwise, reduce
+from oxegg.ir import (
+    TYPES,
+    Axis,
+    ElementType,
+    Kernel,
+    Output,
+    Term,
+    gather,
+    input_,
+    pointwise,
+    reduce,
+)
 from oxegg.verify import InputSet, analyse, input_sets
 
 N, M = Axis("n", 64), Axis("m", 7)
@@ -31,8 +42,8 @@ def test_sets_are_reproducible_and_follow_the_seed() -> None:
 
 
 @pytest.mark.parametrize("type_", TYPES.values(), ids=str)
-def test_every_type_gets_arrays_of_its_form(type_: object) -> None:
-    term = input_("x", type_, (N, M))  # type: ignore[arg-type]
+def test_every_type_gets_arrays_of_its_form(type_: ElementType) -> None:
+    term = input_("x", type_, (N, M))
     for chosen in input_sets(kernel(term, term), nonfinite=True):
         array = chosen.arrays["x"]
         assert array.shape == (64, 7)

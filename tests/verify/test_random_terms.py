@@ -28,13 +28,33 @@ from oxegg.verify import analyse, check, input_sets
 
 Array = npt.NDArray[Any]
 ROW, COLUMN = Axis("i", 5), Axis("j", 3)
-UNARY = ["neg", "abs", "sqrt", "rsqrt", "exp", "log", "tanh", "erf", "sigmoid", "gelu", "sin"]
-UNARY += ["cos", "expm1", "log1p", "exp2", "log2", "reciprocal", "floor", "ceil", "trunc", "rint"]
+UNARY = [
+    "neg",
+    "abs",
+    "sqrt",
+    "rsqrt",
+    "exp",
+    "log",
+    "tanh",
+    "erf",
+    "sigmoid",
+    "gelu",
+    "sin",
+    "cos",
+    "expm1",
+    "log1p",
+    "exp2",
+    "log2",
+    "reciprocal",
+    "floor",
+    "ceil",
+    "trunc",
+    "rint",
+]
 BINARY = ["add", "sub", "mul", "div", "min", "max", "minnum", "maxnum", "copysign"]
 TERNARY = ["fma", "fms", "fnma", "select"]
-STRUCTURE = ["reduce add", "reduce mul", "reduce max", "reduce min", "scan add", "scan mul"]
-STRUCTURE += ["scan max", "reverse", "narrow", "dot"]
-CHOICES = [*UNARY, *BINARY * 3, *TERNARY * 2, *STRUCTURE * 2]
+STRUCTURE = [f"{kind} {op}" for kind in ("reduce", "scan") for op in ("add", "mul", "max", "min")]
+CHOICES = [*UNARY, *BINARY * 3, *TERNARY * 2, *STRUCTURE * 2, *["reverse", "narrow", "dot"] * 2]
 
 
 def node(draw: st.DrawFn, pool: list[Term], type_: ElementType) -> Term:
@@ -124,7 +144,8 @@ def backwards(term: Term, child: Term) -> Term:
 
 def rebuilt(term: Term, children: list[Term]) -> Term:
     if term.operator in ("reduce", "scan"):
-        return (reduce if term.operator == "reduce" else scan)(*term.attributes, children[0])
+        operator, axis = term.attributes
+        return (reduce if term.operator == "reduce" else scan)(operator, axis, children[0])
     if term.operator == "at":
         return at(children[0], dict(term.attributes))
     if not children:
@@ -134,7 +155,7 @@ def rebuilt(term: Term, children: list[Term]) -> Term:
 
 
 @given(kernels(), st.integers(0, 1000))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_rearranged_kernel_passes_its_check(kernel: Kernel, seed: int) -> None:
     roots = rearranged([out.value for out in kernel.outputs], np.random.default_rng(seed))
     names = [term.attributes[0] for term in kernel.inputs]
