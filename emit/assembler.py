@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from oxegg.emit.arch import arch_string
 from oxegg.emit.constants import materialize_constant
 from oxegg.emit.effects import LA, LI, PSEUDO, bind
 from oxegg.emit.program import Operation, Register
@@ -83,8 +84,12 @@ def lines_of(operation: Operation, homes: Mapping[Register, int]) -> Iterator[Li
 def assemble(
     name: str, items: Sequence[Line | Label], constants: Mapping[str, bytes], heading: str = ""
 ) -> Assembled:
-    """Lay out, resolve labels (far branches go over a jump), encode and print a function."""
+    """Lay out, resolve labels (far branches go over a jump), encode and print a function.
+
+    The text needs no options: it says itself which extensions it uses.
+    """
     items = list(items)
+    arch = arch_string(extensions(items))
     while True:
         labels, end = _layout(items)
         far = _far_branches(items, labels)
@@ -94,7 +99,7 @@ def assemble(
     places = _place_constants(constants, end)
     pool = _pool(constants, places, end)
     words: list[int] = []
-    text = list(_header(name, heading))
+    text = list(_header(name, heading, arch))
     for item in items:
         if isinstance(item, Label):
             text.append(f"{item.name}:" + (f"  # {item.comment}" if item.comment else ""))
@@ -233,8 +238,9 @@ def _print_pool(
         end = places[name] + len(data)
 
 
-def _header(name: str, heading: str) -> Iterator[str]:
+def _header(name: str, heading: str, arch: str) -> Iterator[str]:
     yield from (f"# {line}" for line in heading.splitlines())
+    yield f'    .attribute arch, "{arch}"'
     yield "    .text"
     yield "    .option norvc"
     yield "    .option norelax"
