@@ -158,7 +158,8 @@ def _compare_bits(
 
 
 def _bits(values: Array) -> Array:
-    return np.ascontiguousarray(values).view(np.dtype(f"u{values.dtype.itemsize}"))
+    unsigned = np.dtype(f"u{values.dtype.itemsize}")
+    return np.ascontiguousarray(values).view(unsigned).reshape(values.shape)
 
 
 # ------------------------------------------------------------------ within bounds
