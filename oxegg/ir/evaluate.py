@@ -43,9 +43,13 @@ def exact(roots: Sequence[Term], inputs: Mapping[str, Array]) -> list[Array]:
 def run_kernel(kernel: Kernel, inputs: Mapping[str, Array]) -> list[Array]:
     """The kernel's results in their memory layouts."""
     values = evaluate([out.value for out in kernel.outputs], inputs)
-    return [
+    laid = [
         to_layout(value, out.value.axes, out.layout)
         for value, out in zip(values, kernel.outputs, strict=True)
+    ]
+    return [
+        array if out.shape is None else array.reshape(out.shape)
+        for array, out in zip(laid, kernel.outputs, strict=True)
     ]
 
 

@@ -237,11 +237,15 @@ def topological(roots: Sequence[Term]) -> Iterator[Term]:
 
 @dataclass(frozen=True)
 class Output:
-    """One result: its value and its axes in memory order, outermost first (dense row-major)."""
+    """One result: its value and its axes in memory order, outermost first (dense row-major).
+
+    ``shape`` is NumPy's where it is not that of the layout (dimensions merged by a reshape).
+    """
 
     name: str
     value: Term
     layout: tuple[Axis, ...]
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

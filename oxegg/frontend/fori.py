@@ -1,0 +1,103 @@
+"""Counted loops: a Python loop under NumPy, a fold while tracing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from oxegg.errors import LoweringError
+from oxegg.frontend.array import Array
+from oxegg.frontend.joining import broadcast_to
+from oxegg.frontend.names import names, tracing
+from oxegg.frontend.traced import operand, value_of
+from oxegg.frontend.value import Value, align
+from oxegg.ir import Axis, Term, const, fold, iota, pointwise, state
+from oxegg.ir.types import I64
+
+_MAX_PEELED = 4
+
+
+def fori(n: int, body: Callable[..., Any], init: Any) -> Any:
+    """``for i in range(n): state = body(i, *state)``; returns the last state.
+
+    ``init`` is one array or a tuple of arrays, and ``body`` returns the same. Under NumPy this is
+    that Python loop; while a kernel is traced it stays a loop instead of being unrolled.
+    """
+    single = not isinstance(init, tuple | list)
+    carried = (init,) if single else tuple(init)
+    start = 0
+    if tracing():
+        start, carried = _folded(int(n), body, carried)
+    for i in range(start, n):
+        carried = _step(body, i, carried)
+    return carried[0] if single else carried
+
+
+def _step(body: Callable[..., Any], index: Any, carried: Sequence[Any]) -> tuple[Any, ...]:
+    result = body(index, *carried)
+    listed = tuple(result) if isinstance(result, tuple | list) else (result,)
+    if len(listed) != len(carried):
+        raise LoweringError(
+            f"the loop body returns {len(listed)} values for {len(carried)} of state"
+        )
+    return listed
+
+
+def _folded(
+    n: int, body: Callable[..., Any], carried: tuple[Any, ...]
+) -> tuple[int, tuple[Any, ...]]:
+    """Steps done and the state after them: all of ``n`` unless there is nothing to keep a loop for.
+
+    The first steps run on their own while they still change a type or a shape.
+    """
+    for peeled in range(min(n, _MAX_PEELED)):
+        if n - peeled < 2:
+            return peeled, carried
+        after = _fold(n - peeled, peeled, body, carried)
+        if after is not None:
+            return n, after
+        carried = _step(body, peeled, carried)
+    if n > _MAX_PEELED:
+        raise LoweringError(
+            "the state of the loop changes its type or shape in every step",
+            hint="give the initial arrays the type and shape of the results",
+        )
+    return n, carried
+
+
+def _fold(
+    count: int, first: int, body: Callable[..., Any], carried: Sequence[Any]
+) -> tuple[Any, ...] | None:
+    """The fold over ``count`` steps from ``first``; None when the body changes a type or shape."""
+    if any(not isinstance(operand(c), Value) for c in carried):
+        return None
+    starts = [value_of(c) for c in carried]
+    axis = names().private("step", count)
+    index = iota(axis, I64)
+    if first:
+        index = pointwise("add", index, const(first, I64))
+    states = [state(f"state{i}_{axis.name}", axis, v.type, v.axes) for i, v in enumerate(starts)]
+    held = [Array(Value(s, v.dims)) for s, v in zip(states, starts, strict=True)]
+    results = [value_of(r) for r in _step(body, Array(Value(index, weak=True)), held)]
+    for before, after in zip(starts, results, strict=True):
+        if before.type is not after.type or before.shape != after.shape:
+            return None
+    bodies = [_in_layout(r, v, axis) for r, v in zip(results, starts, strict=True)]
+    terms = [v.term for v in starts]
+    return tuple(
+        Array(Value(fold(axis, states, terms, bodies, i), v.dims)) for i, v in enumerate(starts)
+    )
+
+
+def _in_layout(result: Value, like: Value, axis: Axis) -> Term:
+    """The body's result over the very axes of the state."""
+    anchor = replace(like, term=const(0, like.type))
+    labels = list(range(len(like.dims)))
+    terms, dims = align([anchor, broadcast_to(result, like.shape)], [labels, labels], labels)
+    if tuple(dims[i] for i in labels) != like.dims:
+        raise LoweringError(
+            f"the loop {axis.name} changes the layout of its state",
+            hint="reshape before or after the loop",
+        )
+    return terms[1]

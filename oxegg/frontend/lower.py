@@ -1,0 +1,114 @@
+"""From a plain NumPy function to a kernel of the tensor algebra, by running it once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from oxegg.errors import LoweringError, OxeggError
+from oxegg.frontend.array import Array
+from oxegg.frontend.locate import raised_at, user_line
+from oxegg.frontend.modules import tracing_numpy
+from oxegg.frontend.names import names, new_names
+from oxegg.frontend.signature import Signature, read_signature, where_defined
+from oxegg.frontend.traced import value_of
+from oxegg.frontend.value import Value
+from oxegg.ir import Affine, Axis, Kernel, Output, Term, at, input_
+
+
+def trace(
+    function: Callable[..., Any], sizes: Mapping[str, int] | None = None, name: str | None = None
+) -> Kernel:
+    """Lower ``function``: its parameters become inputs, its results outputs.
+
+    Raises :class:`LoweringError` naming file, line and the way out.
+    """
+    defined = where_defined(function)
+    with new_names() as fresh:
+        try:
+            signature = read_signature(function, sizes or {}, fresh)
+        except LoweringError as error:
+            raise _located(error, defined) from error
+        inputs = [input_(p.name, p.type, p.layout) for p in signature.arrays]
+        result = _run(function, signature, inputs, defined)
+        try:
+            outputs = _outputs(result)
+        except OxeggError as error:
+            raise _located(error, defined) from error
+    return Kernel(name or function.__name__, tuple(inputs), outputs)
+
+
+def _located(error: OxeggError, where: str | None) -> LoweringError:
+    return LoweringError(error.message, where=error.where or where, hint=error.hint)
+
+
+def _run(
+    function: Callable[..., Any], signature: Signature, inputs: Sequence[Term], defined: str
+) -> Any:
+    arguments: dict[str, Any] = dict(signature.static)
+    arguments |= {
+        p.name: Array(parameter_value(term, p.layout))
+        for p, term in zip(signature.arrays, inputs, strict=True)
+    }
+    ordered = [arguments[n] for n in inspect.signature(function).parameters]
+    module = inspect.unwrap(function).__globals__
+    try:
+        with tracing_numpy(module), np.errstate(all="ignore"):
+            return function(*ordered)
+    except OxeggError as error:
+        raise _located(error, raised_at(error.__traceback__) or defined) from error
+    except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+        where = raised_at(error.__traceback__) or user_line() or defined
+        raise LoweringError(
+            f"{type(error).__name__}: {error}", where=where, hint=_hint(error)
+        ) from error
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, AttributeError):
+        return "use functions of np on arrays"
+    return "the function must run under NumPy as it stands: try it on arrays of these shapes"
+
+
+def parameter_value(term: Term, layout: Sequence[Axis]) -> Value:
+    """A parameter with its dimensions; those of length one have no axis."""
+    ones = {axis: Affine(0) for axis in layout if axis.size == 1}
+    return Value(at(term, ones), tuple((a,) if a.size > 1 else () for a in layout))
+
+
+def _outputs(result: Any) -> tuple[Output, ...]:
+    if result is None:
+        raise LoweringError(
+            "the kernel returns nothing", hint="return the results, updated arrays included"
+        )
+    listed: list[Any] = list(result) if isinstance(result, tuple | list) else [result]
+    single = len(listed) == 1
+    values = [value_of(_plain(item)) for item in listed]
+    return tuple(_output("out" if single else f"out{i}", v) for i, v in enumerate(values))
+
+
+def _plain(item: Any) -> Any:
+    if isinstance(item, Array | np.ndarray | np.generic | bool | int | float):
+        return item
+    raise LoweringError(
+        f"the kernel returns a {type(item).__name__}", hint="return arrays or a tuple of arrays"
+    )
+
+
+def _output(name: str, value: Value) -> Output:
+    """Dimensions of length one get an axis each, so that the layout has NumPy's shape."""
+    used: set[Axis] = set(value.axes) | set(value.term.axes)
+    layout: list[Axis] = []
+    for dim in value.dims:
+        layout.extend(dim or (_unit(used),))
+    merged = any(len(d) > 1 for d in value.dims)
+    return Output(name, value.term, tuple(layout), value.shape if merged else None)
+
+
+def _unit(used: set[Axis]) -> Axis:
+    axis = names().derive("one", 1, used)
+    used.add(axis)
+    return axis

@@ -1,0 +1,93 @@
+"""``np`` as a kernel sees it while it is traced.
+
+Functions that make arrays from nothing (np.zeros, np.array ...) do not go through NumPy's
+protocols, so for the time of the trace the kernel's module gets a NumPy whose makers return
+traced arrays. All other attributes are NumPy's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from oxegg.frontend.array import Array
+from oxegg.frontend.traced import contains_traced, stacked
+
+_MAKERS = [
+    "arange",
+    "empty",
+    "eye",
+    "full",
+    "identity",
+    "indices",
+    "linspace",
+    "meshgrid",
+    "ones",
+    "tri",
+    "zeros",
+    "fromfunction",
+]
+
+
+def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Known elements as a traced array, which can be updated with data."""
+
+    @wraps(function)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if contains_traced(args) or contains_traced(list(kwargs.values())):
+            return function(*args, **kwargs)
+        made = function(*args, **kwargs)
+        return tuple(map(Array, made)) if isinstance(made, tuple | list) else Array(made)
+
+    return make
+
+
+def _array(thing: Any, dtype: Any = None, **kwargs: Any) -> Array:
+    """np.array: a copy, or a stack of what a nested list holds."""
+    if isinstance(thing, list | tuple) and contains_traced(thing):
+        made = Array(stacked(thing))
+        return made if dtype is None else made.astype(dtype)
+    if isinstance(thing, Array):
+        return thing.astype(thing.dtype if dtype is None else dtype)
+    return Array(np.array(thing, dtype, **kwargs))
+
+
+def _asarray(thing: Any, dtype: Any = None, **kwargs: Any) -> Array:
+    """np.asarray: the array itself where it is one of that type."""
+    if isinstance(thing, Array) and (dtype is None or thing.dtype == np.dtype(dtype)):
+        return thing
+    return _array(thing, dtype, **kwargs)
+
+
+_REPLACED: dict[str, Callable[..., Any]] = {name: _maker(getattr(np, name)) for name in _MAKERS}
+_REPLACED |= dict.fromkeys(("asarray", "asanyarray", "ascontiguousarray"), _asarray)
+_REPLACED["array"] = _array
+
+
+class _TracingNumPy(ModuleType):
+    """NumPy with other makers."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+_NUMPY = _TracingNumPy("numpy", np.__doc__)
+vars(_NUMPY).update(_REPLACED)
+_BY_IDENTITY = {id(getattr(np, name)): made for name, made in _REPLACED.items()}
+_BY_IDENTITY[id(np)] = _NUMPY
+
+
+@contextmanager
+def tracing_numpy(namespace: dict[str, Any]) -> Iterator[None]:
+    """Let a module's globals refer to the tracing NumPy, whatever they call it."""
+    originals = {name: thing for name, thing in namespace.items() if id(thing) in _BY_IDENTITY}
+    namespace.update({name: _BY_IDENTITY[id(thing)] for name, thing in originals.items()})
+    try:
+        yield
+    finally:
+        namespace.update(originals)
