@@ -201,6 +201,8 @@ class _Units:
     def join_tuples(self, effect: Effects) -> None:
         """Put the fields of a segment access side by side."""
         for fields in effect.tuples:
+            if fields[0] not in self.units:
+                continue
             for k, register in enumerate(fields[1:], 1):
                 if not self._join(fields[0], register, k * fields[0].group):
                     raise EmitError(

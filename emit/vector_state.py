@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from oxegg.emit.program import LMULS, ZERO, Loop, Operation, Program, Register, VectorState
+from oxegg.emit.program import (
+    ELEMENT_WIDTHS,
+    LMULS,
+    ZERO, Loop, Operation, Program, Register, VectorState,
+)
 from oxegg.errors import EmitError
 from oxegg.isa import TABLE
 
@@ -47,7 +51,7 @@ class Demand:
             self.mask_undisturbed or other.mask_undisturbed,
         )
         if merged.sew is not None and merged.ratio is not None:
-            return merged if _is_legal(merged.sew, merged.sew / merged.ratio) else None
+            return merged if is_legal(merged.sew, merged.sew / merged.ratio) else None
         return merged
 
     def holds(self, state: VectorState | None) -> bool:
@@ -62,8 +66,9 @@ class Demand:
         )
 
 
-def _is_legal(sew: int, lmul: Fraction) -> bool:
-    return lmul in LMULS and sew <= lmul * ELEN if lmul < 1 else lmul in LMULS
+def is_legal(sew: int, lmul: Fraction) -> bool:
+    """Whether vtype has this combination: a fractional group holds SEW out of ELEN bits."""
+    return lmul in LMULS and sew <= lmul * ELEN
 
 
 # Timing class -> the parts of the state that the instruction depends on; others: all parts.
@@ -106,6 +111,16 @@ def demand(operation: Operation) -> Demand | None:
         state.tail_undisturbed and "policy" in depends,
         state.mask_undisturbed and "policy" in depends,
     )
+
+
+def merge(first: Demand, second: Demand, vlen: int) -> Demand | None:
+    """The demand of both together if a machine with ``vlen``-bit registers can serve it."""
+    merged = first.merge(second)
+    if merged is None or merged.vl is None:
+        return merged
+    sew = merged.sew or ELEMENT_WIDTHS[0]
+    ratio = merged.ratio if merged.ratio is not None else Fraction(sew, LMULS[-1])
+    return merged if merged.vl <= vlen / ratio else None
 
 
 def insert_vector_states(
@@ -171,7 +186,7 @@ class _Inserter:
         for operation in _operations(item):
             need = demand(operation)
             if need is not None and merged is not None:
-                need = merged.merge(need)
+                need = merge(merged, need, self.vlen)
                 if need is None:
                     return _Conflict()
             merged = need or merged
@@ -185,29 +200,38 @@ class _Inserter:
             need = self._need(item)
             if isinstance(need, _Conflict):
                 break
-            together = merged if need is None else merged.merge(need)
+            together = merged if need is None else merge(merged, need, self.vlen)
             if together is None:
                 break
             merged = together
         return self._complete(merged, _first_state(items))
 
     def _complete(self, need: Demand, own: VectorState) -> VectorState:
-        """Fill what nobody demanded from the first operation's own state."""
+        """Fill what nobody demanded, from the first operation's own state where that fits."""
         sew = need.sew if need.sew is not None else own.sew
         lmul = sew / need.ratio if need.ratio is not None else own.lmul
-        if need.sew is None and not _is_legal(sew, lmul):
+        if need.sew is None and not is_legal(sew, lmul):
             sew, lmul = own.sew, own.lmul
-        state = VectorState(
-            sew, lmul, own.vl, need.tail_undisturbed, need.mask_undisturbed
-        )
-        maximum = state.maximum_vl(self.vlen)
-        vl = need.vl if need.vl is not None else min(own.vl, maximum)
-        if not _is_legal(sew, lmul) or not 0 <= vl <= maximum:
-            raise EmitError(
-                f"no vector state e{sew}, LMUL {lmul}, vl {vl} on {self.vlen}-bit registers",
-                hint=f"vl can be at most {maximum}" if maximum else "use a larger LMUL",
+        vl = need.vl if need.vl is not None else own.vl
+        state = VectorState(sew, lmul, vl, need.tail_undisturbed, need.mask_undisturbed)
+        if need.ratio is None:
+            sizes = (lmul, *LMULS) if need.vl is not None else (lmul,)
+            state = next(
+                (
+                    candidate
+                    for candidate in (replace(state, lmul=size) for size in sizes)
+                    if is_legal(sew, candidate.lmul) and vl <= candidate.maximum_vl(self.vlen)
+                ),
+                state,
             )
-        return replace(state, vl=vl)
+        if need.vl is None:
+            state = replace(state, vl=min(vl, state.maximum_vl(self.vlen)))
+        if not is_legal(state.sew, state.lmul) or not 1 <= state.vl <= state.maximum_vl(self.vlen):
+            raise EmitError(
+                f"no vector state {state} on {self.vlen}-bit registers",
+                hint="a smaller vl, or a larger LMUL",
+            )
+        return state
 
     def _mixed_loop(
         self, loop: Loop, state: VectorState | None, result: list[Operation | Loop]
