@@ -21,8 +21,8 @@ from oxegg.errors import IRError
 from oxegg.ir import Affine, Axis, Term, topological
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import F64, bits_to_value
-from oxegg.verify.enclosure import Enclosure, discrete, everywhere, join, leaf
-from oxegg.verify.pointwise import Accuracy, propagate
+from oxegg.verify.enclosure import Accuracy, Enclosure, discrete, everywhere, join, leaf
+from oxegg.verify.pointwise import propagate
 from oxegg.verify.reductions import contract, reduce, scan
 
 Array = npt.NDArray[Any]

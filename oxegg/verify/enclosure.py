@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from oxegg.ir import Axis, ElementType
+from oxegg.ir import Axis, ElementType, Term
 
 Array = npt.NDArray[Any]
 
@@ -94,6 +94,29 @@ class Enclosure:
         order = [axes.index(a) for a in to if a in axes]
         fresh = tuple(i for i, a in enumerate(to) if a not in axes)
         return self.map(lambda x: np.expand_dims(np.transpose(x, order), fresh))
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """What implementations are held to.
+
+    ``ulps``: error of an elementary function (and of sqrt and rsqrt) in units in the last place.
+    ``eps``: further relative error of each of those and of each division (mode ``approx``).
+    ``wide``: the format of reference values.
+    """
+
+    ulps: float = 4.0
+    eps: float = 0.0
+    wide: type[np.floating[Any]] = np.float64
+
+    def unit(self, term: Term) -> float:
+        """Unit roundoff of the term's format plus that of the reference."""
+        reference = float(np.finfo(self.wide).eps) / 2
+        return term.type.unit_roundoff + reference if term.type.is_float else 0.0
+
+
+# An operation's enclosure from those of its operands, aligned to the axes of the term.
+Rule = Callable[[Term, Sequence[Enclosure], Accuracy], Enclosure]
 
 
 def is_zero(errors: Array) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,43 +17,14 @@ import numpy.typing as npt
 from oxegg.ir import Term
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BOOL
-from oxegg.verify.enclosure import (
-    Enclosure,
-    both_defined,
-    discrete,
-    is_zero,
-    leaf,
-    seal,
-    smallest_normal,
-    underflow,
-)
+from oxegg.verify.enclosure import Accuracy, Enclosure, Rule, both_defined, discrete, seal
+from oxegg.verify.formats import bitcast, convert, float_from_integer, to_integer
 from oxegg.verify.functions import TABLE, Function
+from oxegg.verify.ring import add, multiply, scale, underflows
 
 Array = npt.NDArray[Any]
 
 _ESTIMATE_ERROR = 2.0**-7  # RVV 1.0 sections 13.9 and 13.10
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """What implementations are held to.
-
-    ``ulps``: error of an elementary function (and of sqrt and rsqrt) in units in the last place.
-    ``eps``: further relative error of each of those and of each division (mode ``approx``).
-    ``wide``: the format of reference values.
-    """
-
-    ulps: float = 4.0
-    eps: float = 0.0
-    wide: type[np.floating[Any]] = np.float64
-
-    def unit(self, term: Term) -> float:
-        """Unit roundoff of the term's format plus that of the reference."""
-        reference = float(np.finfo(self.wide).eps) / 2
-        return term.type.unit_roundoff + reference if term.type.is_float else 0.0
-
-
-Rule = Callable[[Term, Sequence[Enclosure], Accuracy], Enclosure]
 
 
 def propagate(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
@@ -70,64 +41,6 @@ def propagate(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> 
 # ------------------------------------------------------------------ sums and products
 
 
-def add(left: Enclosure, right: Enclosure, sign: int = 1) -> Enclosure:
-    """left + sign * right: errors add, the sum may be formed in any order."""
-    return Enclosure(
-        left.value + sign * right.value,
-        left.magnitude + right.magnitude,
-        left.carried + right.carried,
-        left.defined & right.defined,
-        left.unit,
-        max(left.roundings, right.roundings),
-        left.addends + right.addends,
-    )
-
-
-def multiply(term: Term, left: Enclosure, right: Enclosure) -> Enclosure:
-    """left * right: |ab - a'b'| <= |a| eb + ea |b| + ea eb, half a subnormal step if it is tiny."""
-    magnitude = left.magnitude * right.magnitude
-    return Enclosure(
-        left.value * right.value,
-        magnitude,
-        cross_errors(left, right, np.multiply) + underflows(term, magnitude),
-        left.defined & right.defined,
-        left.unit,
-        left.depth + right.depth + 1,
-        1,
-    )
-
-
-def cross_errors(
-    left: Enclosure, right: Enclosure, product: Callable[[Array, Array], Array]
-) -> Array:
-    """Carried error of a bilinear ``product``."""
-    if is_zero(left.carried) and is_zero(right.carried):
-        return np.zeros((1,) * left.carried.ndim)
-    onto_right = product(left.carried, right.magnitude + right.carried)
-    if is_zero(right.carried):
-        return onto_right
-    return onto_right + product(left.magnitude, right.carried)
-
-
-def underflows(term: Term, magnitude: Array) -> Array:
-    """Half a subnormal step where a rounded result may be subnormal, 0 elsewhere."""
-    tiny = smallest_normal(term.type)
-    if not magnitude.size or float(magnitude.min()) >= tiny:
-        return np.zeros((1,) * magnitude.ndim)
-    return np.where((magnitude > 0) & (magnitude < tiny), underflow(term.type), 0.0)
-
-
-def _scale(enclosure: Enclosure, factor: float) -> Enclosure:
-    """Product with a power of two: no rounding, no change to the order of sums."""
-    size = abs(factor)
-    return replace(
-        enclosure,
-        value=enclosure.value * enclosure.value.dtype.type(factor),
-        magnitude=enclosure.magnitude * size,
-        carried=enclosure.carried * size,
-    )
-
-
 def _power_of_two(term: Term) -> float | None:
     value = term.constant
     if value is None or not value or not math.isfinite(value):
@@ -141,7 +54,7 @@ def _multiply(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> 
     for child, other in zip(term.children, (right, left), strict=True):
         factor = _power_of_two(child)
         if factor is not None:
-            scaled = _scale(other, factor)
+            scaled = scale(other, factor)
             carried = scaled.carried + underflows(term, scaled.magnitude)
             return replace(scaled, carried=carried)
     return multiply(term, left, right)
@@ -160,7 +73,7 @@ def _fused(sign_product: int, sign_addend: int) -> Rule:
         del accuracy
         a, b, c = operands
         product = multiply(term, a, b)
-        return add(_scale(product, sign_product), c, sign_addend)
+        return add(scale(product, sign_product), c, sign_addend)
 
     return rule
 
@@ -218,7 +131,7 @@ def _rounding(function: Callable[[Array], Array]) -> Rule:
 
 def _negate(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
     del term, accuracy
-    return _scale(operands[0], -1.0)
+    return scale(operands[0], -1.0)
 
 
 def _absolute(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
@@ -291,53 +204,7 @@ def _select(term: Term, operands: Sequence[Enclosure]) -> Enclosure:
     )
 
 
-# ------------------------------------------------------------------ formats and discrete values
-
-
-def _convert(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
-    (x,) = operands
-    if term.type.is_float:
-        return _round_to_format(term, x, accuracy)
-    if term.type is BOOL:
-        reach = x.error
-        return discrete(x.value != 0, x.defined & ((reach == 0) | (np.abs(x.value) > reach)))
-    return _to_integer(np.trunc)(term, operands, accuracy)
-
-
-def _round_to_format(term: Term, x: Enclosure, accuracy: Accuracy) -> Enclosure:
-    """One more rounding, in the new format; none when the new format holds the old one."""
-    old, new = term.children[0].type, term.type
-    unit = accuracy.unit(term)
-    settled = x.settled()
-    fits = old.precision <= new.precision and old.max_exponent <= new.max_exponent
-    raw = Enclosure(x.value, x.magnitude, settled.carried, x.defined, unit, 0 if fits else 1)
-    return raw if fits else replace(raw, carried=raw.carried + underflows(term, x.magnitude))
-
-
-def _to_integer(function: Callable[[Array], Array]) -> Rule:
-    """Undecided where the reachable interval holds two integers or leaves the format."""
-
-    def rule(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
-        del accuracy
-        (x,) = operands
-        low, high = function(x.value - x.error), function(x.value + x.error)
-        decided = (low == high) & (low >= term.type.minimum) & (high <= term.type.maximum)
-        value = np.where(decided, function(x.value), 0).astype(term.type.numpy)
-        return discrete(value, x.defined & decided)
-
-    return rule
-
-
-def _bitcast(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
-    """Bits of a float are known only where it has no error."""
-    (x,) = operands
-    own = x.value.astype(term.children[0].type.numpy)
-    bits = OPERATIONS["bitcast"].evaluate(own, term.type.numpy)
-    defined = x.defined & (x.error == 0)
-    if not term.type.is_float:
-        return discrete(bits, defined)
-    exact = leaf(term.type, bits.astype(accuracy.wide), accuracy.unit(term))
-    return replace(exact, defined=exact.defined & defined)
+# ------------------------------------------------------------------ integers and truth values
 
 
 def _from_discrete(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
@@ -347,7 +214,7 @@ def _from_discrete(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy
     row = OPERATIONS[term.operator]
     if row.types == "convert":
         value = row.evaluate(values[0], term.type.numpy)
-        return _float_from_integer(term, values[0], value, defined, accuracy)
+        return float_from_integer(term, values[0], value, defined, accuracy)
     if term.type is BOOL and term.operator in _DECIDED_BY:
         decisive = _DECIDED_BY[term.operator]
         for x in operands:
@@ -357,23 +224,6 @@ def _from_discrete(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy
 
 # One operand with this value settles the result whatever the other one is.
 _DECIDED_BY = {"and": False, "or": True}
-
-
-def _float_from_integer(
-    term: Term, source: Array, value: Array, defined: Array, accuracy: Accuracy
-) -> Enclosure:
-    if not term.type.is_float:
-        return discrete(value, defined)
-    if term.operator == "bitcast":
-        exact = leaf(term.type, value.astype(accuracy.wide), accuracy.unit(term))
-        return replace(exact, defined=exact.defined & defined)
-    wide = source.astype(accuracy.wide)
-    # longdouble and float64 both hold what the comparison needs: was the conversion exact?
-    inexact = value.astype(accuracy.wide) != wide
-    magnitude = np.abs(wide).astype(np.float64)
-    unit = accuracy.unit(term)
-    error = np.where(inexact, unit * magnitude, 0.0)
-    return seal(term.type, Enclosure(wide, magnitude, error, defined, unit))
 
 
 def _add(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
@@ -409,7 +259,7 @@ _FLOAT_RULES: dict[str, Rule] = {
     "rsqrt_estimate": _estimate("rsqrt"),
     **{name: _function(name) for name in TABLE},
     **{name: _compare for name in ("eq", "ne", "lt", "le")},
-    "convert": _convert,
-    "to_int": _to_integer(np.rint),
-    "bitcast": _bitcast,
+    "convert": convert,
+    "to_int": to_integer,
+    "bitcast": bitcast,
 }

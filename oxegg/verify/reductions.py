@@ -21,7 +21,7 @@ from oxegg.verify.enclosure import (
     smallest_normal,
     underflow,
 )
-from oxegg.verify.pointwise import cross_errors, multiply
+from oxegg.verify.ring import cross_errors, multiply
 
 Array = npt.NDArray[Any]
 

@@ -285,6 +285,29 @@ def test_max_takes_the_error_of_the_winner_only() -> None:
     np.testing.assert_allclose(largest.error, bounds.error[3])
 
 
+def test_a_loser_with_a_large_error_may_win() -> None:
+    close = pointwise("sub", ROUNDED, const(1e-6, F32))  # just below a, with errors of 1e-5
+    both = Axis("t", 12)
+    winner, loser, largest = analyse(
+        [
+            pointwise("max", A, close),
+            close,
+            reduce("max", both, concat(both, [(SMALL, A), (SMALL, close)])),
+        ],
+        {"a": A_VALUES, "b": B_VALUES},
+    )
+    np.testing.assert_array_equal(winner.value, A_VALUES)
+    np.testing.assert_allclose(winner.error, loser.error - 1e-6, rtol=0.05)
+    np.testing.assert_allclose(largest.error, winner.error[3])
+
+
+def test_saturating_conversion_is_decided_outside_of_the_format() -> None:
+    nearest = pointwise("to_int", pointwise("mul", A, const(1e13, F32)), to=I32)
+    bounds = one(nearest, a=A_VALUES)
+    assert bounds.defined.all()
+    np.testing.assert_array_equal(bounds.value, np.where(A_VALUES > 0, 2**31 - 1, -(2**31)))
+
+
 def test_overflow_and_nan_are_excluded_and_do_not_spread() -> None:
     guarded = pointwise(
         "select", pointwise("lt", const(0, F32), A), pointwise("log", A), const(7, F32)
@@ -361,6 +384,24 @@ def test_nested_folds_see_the_outer_step() -> None:
     expected = np.ones(SMALL.size)
     for value in inputs["t"].ravel().astype(float):
         expected = expected * A_VALUES + value
+    np.testing.assert_allclose(bounds.value, expected, rtol=1e-13)
+    assert ratio(got, bounds) <= 1
+
+
+def test_a_fold_may_read_its_state_at_the_step() -> None:
+    """Step p adds a * h[p] to every element: the pattern of elimination and substitution."""
+    step = Axis("p", 6)
+    h = state("h", step, F32, (SMALL,))
+    pivot = at(h, {SMALL: Affine.axis(step)})
+    product = reduce(
+        "add", Axis("t", 2), pointwise("mul", pivot, input_("c", F32, (Axis("t", 2),)))
+    )
+    term = fold(step, [h], [B], [pointwise("add", h, pointwise("mul", A, product))], 0)
+    inputs = {"a": A_VALUES, "b": B_VALUES, "c": np.array([0.25, 0.5], np.float32)}
+    (got,), (bounds,) = evaluate([term], inputs), analyse([term], inputs)
+    expected = B_VALUES.astype(float)
+    for p in range(6):
+        expected = expected + A_VALUES * (expected[p] * 0.75)
     np.testing.assert_allclose(bounds.value, expected, rtol=1e-13)
     assert ratio(got, bounds) <= 1
 
