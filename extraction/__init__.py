@@ -52,4 +52,11 @@ def extract(
     if method != "tree" and choice is not None:
         choice = cheaper(problem, choice, shared_trees(problem))
     bound = quick_bound(problem) if choice is not None else math.inf
+    if method == "exact" and choice is not None:
+        # Imported here: the cheap methods should not pay for what only this one needs.
+        from oxegg.extraction.exact import prove
+
+        left = seconds - (time.perf_counter() - start)
+        choice, proven = prove(problem, choice, seconds=left, seed=seed)
+        bound = max(bound, proven)
     return conclude(problem, choice, bound, method=method, seconds=time.perf_counter() - start)

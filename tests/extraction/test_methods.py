@@ -19,3 +19,32 @@ def test_greedy_methods_are_sound(method: Method, problem: Problem) -> None:
     solution = extract(problem, method)
     assert (solution.status == "infeasible") == (best == math.inf)
     assert solution.lower_bound <= best <= solution.cost
+
+
+@given(problem=problems())
+@settings(max_examples=300)
+def test_exact_is_optimal(problem: Problem) -> None:
+    best = optimum(problem)
+    solution = extract(problem, "exact")
+    assert solution.cost == best
+    assert solution.status == ("infeasible" if best == math.inf else "optimal")
+
+
+@given(problem=problems(least=-4))
+@settings(max_examples=100)
+def test_negative_costs_are_handled_exactly(problem: Problem) -> None:
+    best = optimum(problem)
+    for method in ("tree", "dag", "exact"):
+        solution = extract(problem, method)
+        assert solution.lower_bound <= best <= solution.cost
+    assert solution.cost == best
+
+
+@given(problem=problems(columns=3, classes=5))
+@settings(max_examples=150)
+def test_largest_unit_of_each_level_counts(problem: Problem) -> None:
+    best = optimum(problem)
+    for method in ("tree", "dag", "exact"):
+        solution = extract(problem, method)
+        assert solution.lower_bound <= best <= solution.cost
+    assert solution.cost == best

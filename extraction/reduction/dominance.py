@@ -1,0 +1,125 @@
+"""Rules that rest on must-sets: cyclic, too dear and dominated options; classes always needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oxegg.extraction.bitset import members, positions
+from oxegg.extraction.problem import IntArray
+from oxegg.extraction.reduction.must import MustSets
+from oxegg.extraction.reduction.residual import Cost, Option, Residual, add, at_most
+
+_MOST_RIVALS = 400  # comparing all pairs of options is quadratic
+
+
+def prune(residual: Residual) -> bool:
+    """One pass of all rules of this module over every class."""
+    must = MustSets.of(residual)
+    always = 0
+    for root in residual.roots:
+        always |= must.of_class[root]
+    promoted = {must.order[index] for index in members(always)}
+    changed = len(promoted) > len(residual.roots)
+    residual.roots |= promoted
+    bound = _Bound(residual, must, always)
+    if bound.hopeless:
+        residual.hopeless = True
+        return True
+    for eclass, options in residual.options.items():
+        kept = _prune_class(eclass, options, residual, must, bound)
+        if kept is not None:
+            residual.options[eclass] = kept
+            changed = True
+    return _settle_forced(residual, must) or changed
+
+
+def _prune_class(
+    eclass: int, options: list[Option], residual: Residual, must: MustSets, bound: _Bound
+) -> list[Option] | None:
+    """The options still worth having, or None when they are the same as before."""
+    own = 1 << must.position[eclass]
+    kept: list[Option] = []
+    closures: list[int] = []
+    changed = False
+    for option in options:
+        closure = must.of_children(option)
+        if closure & own or bound.too_dear(eclass, option, closure):
+            changed = True
+            continue
+        # A class that is needed anyway is free to refer to, unless it takes part in cycles here.
+        anyway = [
+            child
+            for child in option.children
+            if child in residual.roots and must.component[child] != must.component[eclass]
+        ]
+        if anyway:
+            option = option.without(anyway)
+            changed = True
+        kept.append(option)
+        closures.append(closure)
+    survivors = _undominated(kept, closures, must)
+    return survivors if changed or len(survivors) < len(kept) else None
+
+
+def _undominated(options: list[Option], closures: list[int], must: MustSets) -> list[Option]:
+    """Drop ``b`` for ``a`` when ``a`` is no dearer and needs only what ``b`` can't avoid."""
+    ranked = sorted(
+        range(len(options)), key=lambda i: (sum(options[i].cost), len(options[i].children))
+    )
+    kept: list[int] = []
+    direct = [sum(1 << must.position[child] for child in option.children) for option in options]
+    for i in ranked:
+        if not any(
+            not direct[a] & ~(closures[i] | direct[i]) and at_most(options[a].cost, options[i].cost)
+            for a in kept[:_MOST_RIVALS]
+        ):
+            kept.append(i)
+    return [options[i] for i in sorted(kept)]
+
+
+class _Bound:
+    """Lower bounds on the objective from the cheapest option of every unavoidable class."""
+
+    def __init__(self, residual: Residual, must: MustSets, always: int) -> None:
+        self.residual = residual
+        self.always = always
+        self.least: dict[int, Cost] = {
+            eclass: tuple(map(min, zip(*(option.cost for option in options), strict=True)))
+            for eclass, options in residual.options.items()
+        }
+        self.weights: IntArray = np.array(
+            [self.least[eclass] for eclass in must.order], dtype=np.int64
+        ).reshape(len(must.order), len(residual.paid))
+        self.base = add(residual.paid, self._total(always))
+        self.hopeless = residual.objective(self.base) >= residual.upper
+        everything = add(residual.paid, tuple(self.weights.sum(axis=0).tolist()))
+        self.slack = residual.objective(everything) >= residual.upper
+        self.totals: dict[int, Cost] = {}
+
+    def too_dear(self, eclass: int, option: Option, closure: int) -> bool:
+        """True when choosing ``option`` can't beat the incumbent."""
+        total = add(self.base, option.cost)
+        if eclass in self.residual.roots:
+            total = tuple(x - y for x, y in zip(total, self.least[eclass], strict=True))
+        if self.slack:
+            beyond = closure & ~self.always
+            if beyond not in self.totals:
+                self.totals[beyond] = self._total(beyond)
+            total = add(total, self.totals[beyond])
+        return self.residual.objective(total) >= self.residual.upper
+
+    def _total(self, mask: int) -> Cost:
+        return tuple(self.weights[positions(mask)].sum(axis=0).tolist())
+
+
+def _settle_forced(residual: Residual, must: MustSets) -> bool:
+    """Settle roots that have one option and no part in cycles: nothing refers to them any more."""
+    forced = [
+        root
+        for root in residual.roots
+        if len(residual.options[root]) == 1 and root not in must.cyclic
+    ]
+    for root in forced:
+        residual.settle(root, residual.options[root][0])
+    residual.roots.difference_update(forced)
+    return bool(forced)

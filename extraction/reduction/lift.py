@@ -1,0 +1,98 @@
+"""From a residual to problems and solvers, and from what they select back to a choice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from oxegg.extraction.greedy_dag import shared_trees
+from oxegg.extraction.problem import Problem
+from oxegg.extraction.reduction.residual import Residual, Selection
+
+
+def lift(problem: Problem, residual: Residual, selection: Selection) -> dict[int, int]:
+    """The choice in ``problem`` that settled picks and ``selection`` make together."""
+    picks = [*residual.picks, *(n for option in selection.values() for n in option.picks)]
+    return {int(problem.node_class[node]): node for node in picks}
+
+
+def greedy_selection(residual: Residual) -> Selection | None:
+    """The greedy DAG extraction of what is left, restricted to what its roots need."""
+    if not residual.options:
+        return {}
+    ids = {eclass: index for index, eclass in enumerate(residual.options)}
+    flat = [(eclass, o) for eclass, options in residual.options.items() for o in options]
+    children = [[ids[child] for child in sorted(option.children)] for _, option in flat]
+    names = ("",) * len(flat)
+    inner = Problem(
+        labels=names,
+        node_names=names,
+        class_names=("",) * len(ids),
+        node_class=np.array([ids[eclass] for eclass, _ in flat], dtype=np.int64),
+        child_start=np.cumsum([0, *map(len, children)], dtype=np.int64),
+        child_class=np.array([c for row in children for c in row], dtype=np.int64),
+        costs=np.array([option.cost for _, option in flat], dtype=np.float64),
+        column_level=np.array(_column_levels(residual), dtype=np.int64),
+        roots=tuple(ids[root] for root in sorted(residual.roots)),
+    )
+    choice = shared_trees(inner)
+    if choice is None:
+        return None
+    names_back = list(ids)
+    full = {names_back[eclass]: flat[node][1] for eclass, node in choice.items()}
+    return needed_part(residual, full)
+
+
+def needed_part(residual: Residual, full: Selection) -> Selection:
+    """The part of ``full`` that the roots need."""
+    needed: Selection = {}
+    stack = sorted(residual.roots)
+    while stack:
+        eclass = stack.pop()
+        if eclass not in needed:
+            needed[eclass] = full[eclass]
+            stack.extend(sorted(full[eclass].children))
+    return needed
+
+
+def split(residual: Residual) -> list[Residual]:
+    """Independent parts, smallest first: no option of one refers to another.
+
+    Parts have nothing paid. Only sums of columns split; a maximum ties everything together.
+    """
+    if any(len(level) > 1 for level in residual.levels):
+        return [residual]
+    parts: list[Residual] = []
+    for group in _connected(residual):
+        options = {eclass: residual.options[eclass] for eclass in group}
+        nothing = (0,) * len(residual.paid)
+        roots = residual.roots & options.keys()
+        parts.append(replace(residual, options=options, roots=roots, paid=nothing, picks=[]))
+    return sorted(parts, key=lambda part: sum(map(len, part.options.values())))
+
+
+def _connected(residual: Residual) -> list[list[int]]:
+    leader = {eclass: eclass for eclass in residual.options}
+
+    def find(eclass: int) -> int:
+        while leader[eclass] != eclass:
+            leader[eclass] = leader[leader[eclass]]
+            eclass = leader[eclass]
+        return eclass
+
+    for eclass, options in residual.options.items():
+        for option in options:
+            for child in option.children:
+                leader[find(child)] = find(eclass)
+    groups: dict[int, list[int]] = {}
+    for eclass in residual.options:
+        groups.setdefault(find(eclass), []).append(eclass)
+    return list(groups.values())
+
+
+def _column_levels(residual: Residual) -> list[int]:
+    level_of = {
+        column: level for level, columns in enumerate(residual.levels) for column in columns
+    }
+    return [level_of[column] for column in range(len(residual.paid))]

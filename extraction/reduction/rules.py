@@ -1,0 +1,145 @@
+"""Rules that shrink a residual; each keeps a choice that beats ``upper`` if there was one.
+
+Every rule returns whether it changed anything. Rules that could empty a class leave it empty:
+``drop_unbuildable`` cleans up and notices when nothing is left to find.
+"""
+
+from __future__ import annotations
+
+from oxegg.extraction.reduction.residual import Option, Residual, add
+
+
+def drop_unbuildable(residual: Residual) -> bool:
+    """Options with a child that has no finite term, and classes without options, go."""
+    users: dict[int, list[tuple[int, int]]] = {}
+    missing: dict[tuple[int, int], int] = {}
+    ready: list[int] = []
+    for eclass, options in residual.options.items():
+        for index, option in enumerate(options):
+            missing[eclass, index] = len(option.children)
+            for child in option.children:
+                users.setdefault(child, []).append((eclass, index))
+            if not option.children:
+                ready.append(eclass)
+    done: set[int] = set()
+    while ready:
+        eclass = ready.pop()
+        if eclass in done:
+            continue
+        done.add(eclass)
+        for key in users.get(eclass, ()):
+            missing[key] -= 1
+            if not missing[key]:
+                ready.append(key[0])
+    if len(done) == len(residual.options):
+        return False
+    residual.hopeless = not residual.roots <= done
+    residual.options = {
+        eclass: [option for option in options if option.children <= done]
+        for eclass, options in residual.options.items()
+        if eclass in done
+    }
+    return True
+
+
+def drop_unreachable(residual: Residual) -> bool:
+    """Classes that no root can need go."""
+    seen = set(residual.roots)
+    stack = list(seen)
+    while stack:
+        for option in residual.options[stack.pop()]:
+            for child in option.children:
+                if child not in seen:
+                    seen.add(child)
+                    stack.append(child)
+    if len(seen) == len(residual.options):
+        return False
+    residual.options = {c: options for c, options in residual.options.items() if c in seen}
+    return True
+
+
+def drop_uses_of_sole_root(residual: Residual) -> bool:
+    """Everything chosen lies below a sole root, so needing that root closes a cycle."""
+    if len(residual.roots) != 1:
+        return False
+    root = next(iter(residual.roots))
+    changed = False
+    for eclass, options in residual.options.items():
+        kept = [option for option in options if root not in option.children]
+        if len(kept) < len(options):
+            residual.options[eclass] = kept
+            changed = True
+    return changed
+
+
+def take_free_leaves(residual: Residual) -> bool:
+    """A class with a free leaf is settled by it, wherever it is needed."""
+    users = residual.users()
+    free = [eclass for eclass, options in residual.options.items() if _free_leaf(options)]
+    if not free:
+        return False
+    while free:
+        eclass = free.pop()
+        if eclass not in residual.options:
+            continue
+        leaf = _free_leaf(residual.options[eclass])
+        assert leaf is not None
+        residual.settle(eclass, leaf)
+        for user in users[eclass]:
+            if user in residual.options:
+                options = [option.without((eclass,)) for option in residual.options[user]]
+                residual.options[user] = options
+                if _free_leaf(options):
+                    free.append(user)
+    return True
+
+
+def _free_leaf(options: list[Option]) -> Option | None:
+    return next((o for o in options if not o.children and not any(o.cost)), None)
+
+
+def inline(residual: Residual) -> bool:
+    """Replace classes by their options inside their users where that does not grow the whole.
+
+    Two cases: a single free option, whose children the users take over; and all uses in one class,
+    where each use is multiplied out (the class is then needed at most once).
+    """
+    users = residual.users()
+    frozen: set[int] = set()  # `users` is stale around classes that were just rewritten
+    changed = False
+    for eclass in list(residual.options):
+        above = users[eclass]
+        if eclass in residual.roots or not above or frozen.intersection((eclass, *above)):
+            continue
+        options = residual.options[eclass]
+        uses = sum(eclass in o.children for user in above for o in residual.options[user])
+        if not _worth_inlining(options, len(above), uses):
+            continue
+        for user in above:
+            residual.options[user] = [
+                merged
+                for option in residual.options[user]
+                for merged in _multiplied(user, option, eclass, options)
+            ]
+        frozen.update(above, *(option.children for option in options))
+        del residual.options[eclass]
+        changed = True
+    return changed
+
+
+def _worth_inlining(options: list[Option], users: int, uses: int) -> bool:
+    if len(options) == 1 and not any(options[0].cost):
+        width = len(options[0].children)
+        return uses * width <= uses + width + 4
+    return users == 1 and uses * len(options) <= uses + len(options)
+
+
+def _multiplied(user: int, option: Option, eclass: int, inner: list[Option]) -> list[Option]:
+    if eclass not in option.children:
+        return [option]
+    outer = option.children - {eclass}
+    return [
+        Option(add(option.cost, each.cost), outer | each.children, option.picks + each.picks)
+        for each in inner
+        if user not in each.children
+    ]
