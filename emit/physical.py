@@ -74,6 +74,7 @@ class Value:
     lane: Axis | None = None
     space: Literal["v", "m", "s"] = "s"
     operands: tuple[Value, ...] = ()
+    states: tuple[Value, ...] = ()
     form: str = ""
     axis: Axis | None = None
     access: Access | None = None

@@ -110,8 +110,8 @@ TRANSFERS = """
 
 (rule ((= b (Mem t 0)) (= t (Leaf i)) (InputLeaf i)) ((union b (InBuf i))) :ruleset physical :name "input")
 (rule ((= b (Mem t o)) (!= o 0) (= f (free t)) (Lane c m) (!= 0 (& f m)))
-      ((union b (Stored c (At t c "v")))) :ruleset physical :name "store")
-(rule ((= b (Mem t o)) (!= o 0)) ((union b (Stored 0 (At t 0 "s"))))
+      ((union b (Stored o c (At t c "v")))) :ruleset physical :name "store")
+(rule ((= b (Mem t o)) (!= o 0)) ((union b (Stored o 0 (At t 0 "s"))))
       :ruleset physical :name "store-scalar")
 
 (rule ((= l (At t c "v")) (> c 0) (= t (View i x)) (= x (Leaf n)) (InputLeaf n))
@@ -165,7 +165,7 @@ def concat_texts(encoding: Encoding) -> list[str]:
             result = f"(BCons (Mem {parts[i]} (+ (* 1000000 (+ 1 o)) {1000 * (number + 1) + i})) {result})"
         texts.append(
             f"(rule ((= b (Mem t o)) (!= o 0) (= t (Cat {number} {pattern})))"
-            f' ((union b (Join {number} {result}))) :ruleset physical :name "concat {number}")'
+            f' ((union b (Join {number} o {result}))) :ruleset physical :name "concat {number}")'
         )
     return texts
 

@@ -45,8 +45,8 @@ DECLARATIONS = """
 (constructor FoldL (i64 i64 LL) L)
 (constructor ScanL (String i64 i64 L) L)
 (constructor GatherL (i64 i64 B L) L)
-(constructor InBuf (i64) B) (constructor Stored (i64 L) B)
-(constructor BNil () BL) (constructor BCons (B BL) BL) (constructor Join (i64 BL) B)
+(constructor InBuf (i64) B) (constructor Stored (i64 i64 L) B)
+(constructor BNil () BL) (constructor BCons (B BL) BL) (constructor Join (i64 i64 BL) B)
 (ruleset analysis) (ruleset algebra) (ruleset elementary) (ruleset physical)
 """
 

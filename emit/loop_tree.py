@@ -1,0 +1,183 @@
+"""From a stage of a physical program to a tree of loops.
+
+Values sink into the innermost loop that they depend on and float to the outermost level that has
+all their axes, so loop-invariant code is hoisted by construction. Within a level, loops that wait
+for each other's results come one after the other (*phases*); those that don't, share one loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from oxegg.emit.physical import Value
+from oxegg.errors import EmitError
+from oxegg.ir.affine import Axis
+
+
+@dataclass
+class Level:
+    """Straight-line values and loops, in order of execution."""
+
+    items: list[Value | LoopNode] = field(default_factory=list["Value | LoopNode"])
+
+
+@dataclass
+class LoopNode:
+    """A loop over ``axis``; ``strips``: a step covers a register of lanes, not one element.
+
+    ``tasks`` are the reductions, folds and stores whose work happens inside. Reductions and folds
+    among those that end with this loop are ``closing``.
+    """
+
+    axis: Axis
+    strips: bool
+    tasks: list[Value]
+    body: Level = field(default_factory=Level)
+
+    @property
+    def closing(self) -> list[Value]:
+        return [t for t in self.tasks if t.closes_loop and t.axis == self.axis]
+
+
+def build(sinks: Sequence[Value], order: Sequence[Axis]) -> Level:
+    """The loop tree of the stores ``sinks``; ``order`` ranks all their axes, outermost first."""
+    rank = {axis: i for i, axis in enumerate(order)}
+    return _Builder(rank).level(list(sinks), frozenset(), set())
+
+
+@dataclass
+class _Scan:
+    """What one level holds: values with no open axes, and the loop tasks below it."""
+
+    straight: list[Value] = field(default_factory=list[Value])
+    tasks: list[Value] = field(default_factory=list[Value])
+    needs: dict[int, list[Value]] = field(default_factory=dict[int, list[Value]])
+
+
+class _Builder:
+    def __init__(self, rank: dict[Axis, int]) -> None:
+        self.rank = rank
+
+    def level(self, sinks: list[Value], context: frozenset[Axis], done: set[int]) -> Level:
+        scan = self._scan(sinks, context, done)
+        phase = self._phases(scan)
+        level = Level()
+        last = max(phase.values(), default=0)
+        computed = done | {id(v) for v in scan.straight} | {id(t) for t in scan.tasks}
+        for number in range(last + 1):
+            level.items += [v for v in scan.straight if phase[id(v)] == number]
+            groups: dict[tuple[Axis, bool], list[Value]] = {}
+            for task in scan.tasks:
+                if phase[id(task)] == number:
+                    axis = self._first_axis(task, context)
+                    groups.setdefault((axis, lane_of(task) == axis), []).append(task)
+            for (axis, strips), tasks in groups.items():
+                node = LoopNode(axis, strips, tasks)
+                node.body = self.level(tasks, context | {axis}, computed)
+                level.items.append(node)
+        return level
+
+    def _first_axis(self, task: Value, context: frozenset[Axis]) -> Axis:
+        """Closing axes go inside all others; the nest's order decides among the rest."""
+        open_axes = task.domain - context
+        outer = open_axes - {task.axis} if task.closes_loop and task.axis else open_axes
+        if task.kind == "store":
+            inner = {v.axis for v in _scans_under(task) if v.axis}
+            outer = (open_axes - inner) or open_axes
+        return min(outer or open_axes, key=lambda a: self.rank[a])
+
+    def _scan(self, sinks: list[Value], context: frozenset[Axis], done: set[int]) -> _Scan:
+        """Find what executes at this level and what each item needs from this level."""
+        scan = _Scan()
+        placed: set[int] = set()
+
+        def place(value: Value, sink: bool) -> None:
+            """``value`` is demanded at this level with its axes all open here."""
+            if id(value) in placed or id(value) in done and not sink:
+                return
+            placed.add(id(value))
+            task = bool(value.domain - context)
+            found: list[Value] = []
+            inside(value, found, set())
+            scan.needs[id(value)] = found
+            (scan.tasks if task else scan.straight).append(value)
+
+        def inside(value: Value, found: list[Value], seen: set[int]) -> None:
+            """Collect what ``value``'s work needs from this level; descend through open values."""
+            for operand in value.operands:
+                if id(operand) in seen:
+                    continue
+                seen.add(id(operand))
+                if not operand.axes - context and operand.kind != "held":
+                    if id(operand) not in done:
+                        place(operand, False)
+                        found.append(operand)
+                else:
+                    inside(operand, found, seen)
+
+        for sink in sinks:
+            place(sink, True)
+        return scan
+
+    def _phases(self, scan: _Scan) -> dict[int, int]:
+        """Longest chain of finished loops that each item waits for."""
+        phase: dict[int, int] = {}
+        tasks = {id(t) for t in scan.tasks}
+        writers: dict[str, list[Value]] = {}
+        for task in scan.tasks:
+            if task.kind == "store" and task.access:
+                writers.setdefault(task.access.buffer.name, []).append(task)
+
+        def visit(value: Value, path: tuple[int, ...] = ()) -> int:
+            if id(value) in phase:
+                return phase[id(value)]
+            if id(value) in path:
+                raise EmitError(f"values of kind {value.kind} wait for each other")
+            waits = 0
+            for need in [*scan.needs[id(value)], *_read_after(value, writers)]:
+                if need is not value:
+                    waits = max(waits, visit(need, (*path, id(value))) + (id(need) in tasks))
+            phase[id(value)] = waits
+            return waits
+
+        for value in [*scan.straight, *scan.tasks]:
+            visit(value)
+        return phase
+
+
+def lane_of(task: Value) -> Axis | None:
+    """The axis across the lanes of the instructions that do a task's work."""
+    return task.lane
+
+
+def _scans_under(value: Value) -> list[Value]:
+    found: list[Value] = []
+    stack, seen = list(value.operands), set[int]()
+    while stack:
+        operand = stack.pop()
+        if id(operand) in seen:
+            continue
+        seen.add(id(operand))
+        if operand.kind == "scan":
+            found.append(operand)
+        if not operand.closes_loop:
+            stack.extend(operand.operands)
+    return found
+
+
+def _read_after(value: Value, writers: dict[str, list[Value]]) -> list[Value]:
+    """Stores at this level into buffers that ``value``'s work reads (spilled values)."""
+    if not writers:
+        return []
+    found: list[Value] = []
+    stack, seen = [*value.operands], set[int]()
+    while stack:
+        operand = stack.pop()
+        if id(operand) in seen:
+            continue
+        seen.add(id(operand))
+        if operand.kind == "load" and operand.note == "spilled" and operand.access:
+            found += [w for w in writers.get(operand.access.buffer.name, []) if w.note == "spill"]
+        stack.extend(operand.operands)
+    return found

@@ -1,0 +1,1 @@
+"""From physical programs and nests to loop trees of instructions over virtual registers."""

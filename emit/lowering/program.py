@@ -1,0 +1,94 @@
+"""A physical program and its nests as a program over virtual registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oxegg.costmodels import Machine
+from oxegg.emit.constants import fits_immediate, materialize_constant
+from oxegg.emit.loop_tree import build
+from oxegg.emit.lowering.emitter import Emitter
+from oxegg.emit.lowering.loops import Stage as StageLowering
+from oxegg.emit.lowering.scalar import normalize
+from oxegg.emit.lowering.ties import resolve
+from oxegg.emit.nest import Nest
+from oxegg.emit.physical import Buffer, PhysicalProgram, walk
+from oxegg.emit.program import Operation, Program, Register
+from oxegg.emit.stages import Stage
+
+ALIGNMENT = 64
+
+
+def lower(
+    physical: PhysicalProgram,
+    stages: Sequence[tuple[Stage, Nest]],
+    machine: Machine,
+    *,
+    exact: bool = False,
+) -> Program:
+    """Loop tree of instructions. ``exact`` keeps the source's order of every reduction."""
+    bases: dict[str, Register] = {}
+    emitter = Emitter(machine, bases, exact)
+    arguments = _arguments(emitter, physical)
+    emitter.fixed_offsets = _fixed_offsets(physical)
+    if physical.scratch:
+        _place_scratch(emitter, physical, arguments[-1])
+    for stage, nest in stages:
+        emitter.start_stage()
+        emitter.lanes = nest.lanes
+        body, emitter.body = emitter.body, []
+        StageLowering(emitter, nest).level(build(stage.stores, nest.order))
+        emitter.body = [*body, *emitter.prologue, *emitter.body]
+    return Program(physical.name, tuple(arguments), resolve(emitter.body))
+
+
+def scratch_layout(physical: PhysicalProgram) -> tuple[dict[str, int], int]:
+    """Offset of every scratch buffer from the scratch pointer, and the bytes of all of them."""
+    offsets: dict[str, int] = {}
+    total = 0
+    for buffer in physical.scratch:
+        offsets[buffer.name] = total
+        total += -(-buffer.bytes // ALIGNMENT) * ALIGNMENT
+    return offsets, total
+
+
+def _arguments(emitter: Emitter, physical: PhysicalProgram) -> list[Register]:
+    arguments: list[Register] = []
+    for item in physical.inputs:
+        if isinstance(item, Buffer):
+            register = emitter.bases[item.name] = emitter.new("x")
+        else:
+            register = emitter.new("f" if item.type.is_float else "x")
+            unsigned_word = item.type.name == "u32"  # the ABI sign-extends even these
+            emitter.bases[item.name] = (
+                normalize(emitter, register, item.type) if unsigned_word else register
+            )
+        arguments.append(register)
+    for buffer in physical.outputs:
+        register = emitter.bases[buffer.name] = emitter.new("x")
+        arguments.append(register)
+    return arguments + ([emitter.new("x")] if physical.scratch else [])
+
+
+def _place_scratch(emitter: Emitter, physical: PhysicalProgram, pointer: Register) -> None:
+    """Scratch buffers lie one after the other behind the last pointer argument."""
+    offsets, _ = scratch_layout(physical)
+    for name, offset in offsets.items():
+        register = emitter.bases[name] = emitter.new("x")
+        if fits_immediate(offset):
+            emitter.emit("addi", register, pointer, offset)
+        else:
+            emitter.body += materialize_constant(register, offset)
+            emitter.emit("add", register, register, pointer)
+
+
+def _fixed_offsets(physical: PhysicalProgram) -> set[str]:
+    """Buffers that all accesses walk with the same strides: their offsets can be compared."""
+    patterns: dict[str, set[tuple[object, ...]]] = {}
+    for value in walk(physical.stores):
+        if value.access is not None:
+            strides = tuple(sorted((a.name, s) for a, s in value.access.strides))
+            kind = (strides, value.kind == "gather")
+            patterns.setdefault(value.access.buffer.name, set()).add(kind)
+    return {name for name, found in patterns.items() if len(found) == 1}
+

@@ -1,0 +1,180 @@
+"""Stages: groups of stores that share their loops; and values worth keeping between loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oxegg.emit.loop_tree import LoopNode, build
+from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Value, walk
+from oxegg.ir.affine import Axis
+
+RECOMPUTE_LIMIT = 3  # instructions; beyond it a value is stored and loaded again
+_COSTLY = ("div", "sqrt", "rem")
+
+
+@dataclass
+class Stage:
+    """Stores that run in one loop tree. ``axes`` in the order of the first store's layout."""
+
+    stores: list[Value]
+
+    @property
+    def axes(self) -> list[Axis]:
+        """Every axis under the stores; the results' axes first, in memory order."""
+        ordered: list[Axis] = []
+        for store in self.stores:
+            assert store.access is not None
+            layout = sorted(store.access.strides, key=lambda item: -abs(item[1]))
+            ordered += [a for a, _ in layout if a not in ordered]
+        inner = {a for v in walk(self.stores) for a in v.domain} - set(ordered)
+        return ordered + sorted(inner, key=lambda a: a.name)
+
+
+def split(program: PhysicalProgram) -> list[Stage]:
+    """Stages in order; stores over the same axes and lanes that don't wait for each other merge."""
+    stages: list[Stage] = []
+    for store in program.stores:
+        home = _home(stages, store)
+        if home is None:
+            stages.append(Stage([store]))
+        else:
+            home.stores.append(store)
+    for number, stage in enumerate(stages):
+        _keep_values(program, stage, number)
+    return stages
+
+
+def _home(stages: Sequence[Stage], store: Value) -> Stage | None:
+    """The last stage, if ``store`` ranges over the same axes and reads nothing that it writes."""
+    reads = buffers_read([store])
+    for stage in reversed(stages):
+        written = {s.access.buffer.name for s in stage.stores if s.access}
+        first = stage.stores[0]
+        if reads & written:
+            return None
+        if first.domain == store.domain and first.lane == store.lane:
+            return stage
+    return None
+
+
+def buffers_read(stores: Sequence[Value]) -> set[str]:
+    return {
+        v.access.buffer.name for v in walk(list(stores)) if v.kind in ("load", "gather") and v.access
+    }
+
+
+def _keep_values(program: PhysicalProgram, stage: Stage, number: int) -> None:
+    """Give costly values that several successive loops use a buffer of their own."""
+    for attempt in range(8):
+        shared = _shared(stage)
+        if shared is None:
+            return
+        value, later = shared
+        buffer = _buffer_for(program, stage, value, f"kept{number}_{attempt}")
+        strides = _dense(value.domain, value.lane, buffer)
+        access = Access(buffer, strides)
+        spill = Value(
+            "store", value.type, value.axes, value.lane, value.space, (value,), access=access,
+            note="spill",
+        )  # fmt: skip
+        load = Value(
+            "load", value.type, value.axes, value.lane, value.space, access=access, note="spilled"
+        )
+        for user in later:
+            user.operands = tuple(load if o is value else o for o in user.operands)
+        stage.stores.insert(0, spill)
+        program.stores.insert(0, spill)
+
+
+def _shared(stage: Stage) -> tuple[Value, list[Value]] | None:
+    """A costly value computed in two loops of one level, and its users in the later one."""
+    levels = [build(stage.stores, stage.axes)]
+    while levels:
+        level = levels.pop()
+        nodes = [item for item in level.items if isinstance(item, LoopNode)]
+        levels += [node.body for node in nodes]
+        for early_index, early in enumerate(nodes):
+            mine = _inside(early)
+            for late in nodes[early_index + 1 :]:
+                found = _top_shared(mine, _inside(late))
+                if found is not None:
+                    return found
+    return None
+
+
+def _inside(node: LoopNode) -> dict[int, Value]:
+    """Values that a loop computes anew in its iterations."""
+    found: dict[int, Value] = {}
+    stack = list(node.tasks)
+    while stack:
+        value = stack.pop()
+        if id(value) in found:
+            continue
+        found[id(value)] = value
+        stack += [o for o in value.operands if node.axis in o.axes]
+    return found
+
+
+def _top_shared(
+    early: dict[int, Value], late: dict[int, Value]
+) -> tuple[Value, list[Value]] | None:
+    for value in late.values():
+        if id(value) not in early or value.space == "m" or value.kind in ("held", "fold"):
+            continue
+        users = [
+            u for u in late.values() if id(u) not in early and any(o is value for o in u.operands)
+        ]
+        if users and _work(value) > RECOMPUTE_LIMIT:
+            return value, users
+    return None
+
+
+def _work(value: Value) -> int:
+    """Instructions to compute an instance again."""
+    total = 0
+    for v in walk([value]):
+        if v.closes_loop or v.kind in ("scan", "gather"):
+            total += 100 if v.domain - v.axes & value.axes or v.axes & value.axes else 0
+        elif v.kind in ("instruction", "scalar") and v.axes:
+            total += 12 if any(name in v.form for name in _COSTLY) else 1
+    return total
+
+
+def _buffer_for(program: PhysicalProgram, stage: Stage, value: Value, name: str) -> Buffer:
+    """A result buffer that is overwritten later at the same points, or scratch memory."""
+    size = 1
+    for axis in value.axes:
+        size *= axis.size
+    for store in stage.stores:
+        access = store.access
+        assert access is not None
+        fits = access.buffer.type.bits == value.type.bits and access.buffer.elements == size
+        if (
+            fits
+            and store.note != "spill"
+            and store.axes == value.axes
+            and store.lane == value.lane
+            and access.buffer.role == "output"
+            and access.strides == _dense(value.domain, value.lane, access.buffer)
+            and not any(s.note == "spill" and s.access and s.access.buffer is access.buffer for s in stage.stores)
+            and _dense_lane(access, value.lane)
+        ):
+            return access.buffer
+    del program
+    return Buffer(name, value.type, size, "scratch", 0)
+
+
+def _dense_lane(access: Access, lane: Axis | None) -> bool:
+    return lane is None or access.stride(lane) == access.buffer.type.bytes
+
+
+def _dense(axes: frozenset[Axis], lane: Axis | None, buffer: Buffer) -> tuple[tuple[Axis, int], ...]:
+    """Row-major strides, the lane axis innermost."""
+    ordered = sorted(axes, key=lambda a: (a == lane, a.name))
+    strides: list[tuple[Axis, int]] = []
+    step = buffer.type.bytes
+    for axis in reversed(ordered):
+        strides.append((axis, step))
+        step *= axis.size
+    return tuple(sorted(strides, key=lambda item: item[0].name))

@@ -1,0 +1,151 @@
+"""The physical half of a saturated e-graph as plain Python: classes, nodes, what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from oxegg.egraph.encode import Encoding
+from oxegg.egraph.engine import Table
+from oxegg.egraph.schema import MEMORY, PHYSICAL
+from oxegg.ir.types import BOOL, TYPES, ElementType
+
+OUTPUT_LAYOUT = 100  # layouts 1..62: a buffer of our own, axis layout-1 innermost
+PART_LAYOUT = 1_000_000
+
+
+@dataclass(frozen=True)
+class PhysicalClass:
+    """A set of equal ways to have one value in one place."""
+
+    free: int  # axes that the value depends on
+    lane: int  # 1 + axis across the lanes, 0 when there is none
+    space: str  # "v", "m", "s"; "b" for memory
+    type: ElementType
+    term: int  # e-class of the logical value
+
+
+@dataclass(frozen=True)
+class PhysicalNode:
+    """One way: an instruction, a transfer, a buffer. ``attributes`` are the node's primitives."""
+
+    operator: str
+    attributes: tuple[Any, ...]
+    children: tuple[int, ...]
+    eclass: int
+
+
+@dataclass(frozen=True)
+class PhysicalGraph:
+    """What extraction chooses from; ``roots[i]`` is the memory class of output ``i``."""
+
+    encoding: Encoding
+    classes: Mapping[int, PhysicalClass]
+    nodes: tuple[PhysicalNode, ...]
+    roots: tuple[int, ...]
+
+
+def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
+    """Decode the child's tables. Nodes that put an invariant value into lanes are left out."""
+    free = {row[0]: row[1] for row in tables["free"].rows}
+    types = _types(encoding, tables)
+    classes = _classes(tables, free, types)
+    lists = _lists(tables)
+    nodes: list[PhysicalNode] = []
+    for name in (*PHYSICAL, *MEMORY):
+        table = tables[name]
+        for row in table.rows:
+            node = _node(name, table.sorts, row, lists)
+            place = classes.get(node.eclass)
+            if place is None or (name not in ("Splat", "Alias") and not _lane_is_free(place)):
+                continue
+            nodes.append(node)
+    ids = {row[0]: row[1] for row in tables["Id"].rows}
+    memory = {(row[0], row[1]): row[2] for row in tables["Mem"].rows}
+    roots = tuple(
+        memory[ids[root], OUTPUT_LAYOUT + i] for i, root in enumerate(encoding.roots)
+    )
+    return PhysicalGraph(encoding, classes, tuple(nodes), roots)
+
+
+def _lane_is_free(place: PhysicalClass) -> bool:
+    return place.lane == 0 or bool(place.free >> (place.lane - 1) & 1)
+
+
+def _classes(
+    tables: Mapping[str, Table], free: Mapping[int, int], types: Mapping[int, ElementType]
+) -> dict[int, PhysicalClass]:
+    classes: dict[int, PhysicalClass] = {}
+    for term, lane, space, eclass in tables["At"].rows:
+        found = PhysicalClass(free[term], lane, space, types[term], term)
+        if eclass not in classes or not _lane_is_free(classes[eclass]):
+            classes[eclass] = found
+    for term, _, eclass in tables["Mem"].rows:
+        classes[eclass] = PhysicalClass(free[term], 0, "b", types[term], term)
+    return classes
+
+
+def _node(
+    name: str, sorts: tuple[str, ...], row: tuple[Any, ...], lists: Mapping[int, tuple[int, ...]]
+) -> PhysicalNode:
+    attributes: list[Any] = []
+    children: list[int] = []
+    for sort, value in zip(sorts[:-1], row[:-1], strict=True):
+        if sort in ("L", "B"):
+            children.append(value)
+        elif sort in ("LL", "BL"):
+            children.extend(lists[value])
+        else:
+            attributes.append(value)
+    return PhysicalNode(name, tuple(attributes), tuple(children), row[-1])
+
+
+def _lists(tables: Mapping[str, Table]) -> dict[int, tuple[int, ...]]:
+    """Cons lists by e-class."""
+    cells = {row[2]: (row[0], row[1]) for n in ("LCons", "BCons") for row in tables[n].rows}
+    ends = {row[0] for n in ("LNil", "BNil") for row in tables[n].rows}
+
+    def items(cell: int) -> tuple[int, ...]:
+        found: list[int] = []
+        while cell not in ends:
+            head, cell = cells[cell]
+            found.append(head)
+        return tuple(found)
+
+    return {cell: items(cell) for cell in cells}
+
+
+def _types(encoding: Encoding, tables: Mapping[str, Table]) -> dict[int, ElementType]:
+    """Element type of every logical class, read off its operators' names."""
+    types: dict[int, ElementType] = {}
+    for row in tables["Leaf"].rows:
+        types[row[1]] = encoding.leaves[row[0]].type
+    for row in tables["Const"].rows:
+        types[row[2]] = TYPES[row[1]]
+    for name in ("P1", "P2", "P3"):
+        for row in tables[name].rows:
+            types[row[-1]] = _operator_type(row[0])
+    for name in ("Red", "Scan"):
+        for row in tables[name].rows:
+            types[row[-1]] = TYPES[row[0].split(".")[1]]
+    for row in tables["Cat"].rows:
+        types[row[-1]] = encoding.concats[row[0]].type
+    for row in tables["Fold"].rows:
+        types[row[-1]] = encoding.folds[row[0]].type
+    changed = True
+    while changed:
+        changed = False
+        for name, child in (("View", 1), ("Gather", 1)):
+            for row in tables[name].rows:
+                if row[-1] not in types and row[child] in types:
+                    types[row[-1]] = types[row[child]]
+                    changed = True
+    return types
+
+
+def _operator_type(key: str) -> ElementType:
+    parts = key.split(".")
+    if len(parts) == 3:
+        return TYPES[parts[2]]
+    return BOOL if parts[0] in ("eq", "ne", "lt", "le") else TYPES[parts[1]]
