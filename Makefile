@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
 TESTS  ?= tests
-DEMO   ?= examples/suite/softmax.py:softmax_64x1024
+DEMO   ?= examples/suite/softmax_norms.py:softmax
 MACHINE ?= ox-card
 
 BIN     := $(VENV)/bin

@@ -11,7 +11,7 @@ from oxegg.cli.output import progress, put_json, show
 from oxegg.report import summarize_many
 
 EXAMPLE = """\
-  oxegg bench softmax_64x1024 saxpy_1024 --machine ox-card
+  oxegg bench softmax_1024 saxpy_1024 --machine ox-card
   oxegg bench --machine ox-card --json out/bench.json"""
 
 

@@ -9,9 +9,7 @@ from oxegg.cli.output import put_json, show, staged
 from oxegg.errors import VerificationError
 from oxegg.report import summarize
 
-EXAMPLE = (
-    "  oxegg compile examples/suite/softmax.py:softmax_64x1024 --machine ox-card -o out/softmax"
-)
+EXAMPLE = "  oxegg compile examples/suite/softmax_norms.py:softmax --machine ox-card -o out/softmax"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

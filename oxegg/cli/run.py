@@ -15,8 +15,8 @@ from oxegg.errors import UsageError
 from oxegg.report import summarize
 
 EXAMPLE = """\
-  oxegg run examples/suite/softmax.py:softmax_64x1024 --machine ox-edge
-  oxegg run out/softmax_64x1024"""
+  oxegg run examples/suite/softmax_norms.py:softmax --machine ox-edge
+  oxegg run out/softmax"""
 
 STATUS = {True: 0, False: 1, None: 3}
 

@@ -9,7 +9,7 @@ from oxegg.costmodels import load_machine
 from oxegg.sim import run_elf
 
 EXAMPLE = """\
-  oxegg sim out/softmax_64x1024/softmax_64x1024.elf --machine ox-edge
+  oxegg sim out/softmax/softmax.elf --machine ox-edge
   oxegg sim program.elf --no-timing"""
 
 

@@ -117,3 +117,13 @@ def test_reader_that_leaves_early_is_no_error() -> None:
 def test_documents_name_only_commands_that_exist(page: str) -> None:
     text = (Path(__file__).parents[2] / page).read_text()
     assert set(re.findall(r"(?:`|/)oxegg ([a-z-]+)", text)) <= set(COMMANDS)
+
+
+def test_kernel_files_in_the_examples_exist() -> None:
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", root / "Makefile", *(root / "oxegg/cli").glob("*.py")]
+    named = {
+        name for page in pages for name in re.findall(r"examples/[\w/]+\.py", page.read_text())
+    }
+    assert named
+    assert {name for name in named if not (root / name).exists()} == set()
