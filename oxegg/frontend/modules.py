@@ -18,20 +18,10 @@ import numpy as np
 from oxegg.frontend.array import Array
 from oxegg.frontend.traced import contains_traced, stacked
 
-_MAKERS = [
-    "arange",
-    "empty",
-    "eye",
-    "full",
-    "identity",
-    "indices",
-    "linspace",
-    "meshgrid",
-    "ones",
-    "tri",
-    "zeros",
-    "fromfunction",
-]
+_MAKERS = (
+    *("arange", "eye", "fromfunction", "full", "identity", "indices", "linspace", "meshgrid"),
+    *("ones", "tri", "zeros"),
+)
 
 
 def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +57,7 @@ def _asarray(thing: Any, dtype: Any = None, **kwargs: Any) -> Array:
 _REPLACED: dict[str, Callable[..., Any]] = {name: _maker(getattr(np, name)) for name in _MAKERS}
 _REPLACED |= dict.fromkeys(("asarray", "asanyarray", "ascontiguousarray"), _asarray)
 _REPLACED["array"] = _array
+_REPLACED["empty"] = _REPLACED["zeros"]  # elements that nobody wrote: zero is as good as any
 
 
 class _TracingNumPy(ModuleType):

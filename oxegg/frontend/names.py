@@ -40,6 +40,10 @@ class Names:
                 return Axis(name, size)
         raise AssertionError("candidates never end")
 
+    def is_declared(self, axis: Axis) -> bool:
+        """Whether the name is as the user wrote it, or else the first of its kind."""
+        return self._roots.get(axis.name, axis.name) == axis.name
+
     def private(self, like: str, size: int) -> Axis:
         """An axis that :meth:`derive` never hands out again (the counter of a loop)."""
         name = next(n for n in self._candidates(like) if n not in self._sizes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -18,6 +19,7 @@ from oxegg.frontend.substitute import substitute, weight
 from oxegg.ir import Affine, Axis, ElementType, Term, at, concat, const, gather, iota, pointwise
 from oxegg.ir.types import I32
 
+_HEAVY = 100  # nodes of a term that is better not renamed
 _MAX_PARTS = 16  # rows laid end to end before a computed index is used instead
 
 Dimension = tuple[Axis, ...]
@@ -83,7 +85,8 @@ def _align(
     plans: list[dict[Axis, Affine]] = [{} for _ in values]
     dims: dict[Any, Dimension] = {}
     used: set[Axis] = set()
-    heavy = sorted(range(len(values)), key=lambda i: -weight(values[i].term, 100))
+    weights = [weight(v.term, _HEAVY) for v in values]
+    heavy = sorted(range(len(values)), key=lambda i: -weights[i])
     for label in order:
         found = [
             (i, dim)
@@ -91,6 +94,8 @@ def _align(
             for own, dim in zip(labels[i], values[i].dims, strict=True)
             if own == label and dim
         ]
+        if max(weights) < _HEAVY:  # renaming is cheap: keep the names that the user gave
+            found.sort(key=lambda pair: not all(map(names().is_declared, pair[1])))
         dims[label] = _common(found, plans, used)
         used |= set(dims[label])
     terms = [
@@ -131,7 +136,7 @@ def refinement(dims: Sequence[Sequence[Axis]]) -> list[int] | None:
             step *= axis.size
             strides.add(step)
     ordered = sorted(strides)
-    crossing = any(b % a for a, b in zip(ordered, ordered[1:], strict=False))
+    crossing = any(b % a for a, b in pairwise(ordered))
     return None if crossing else ordered[1:]
 
 

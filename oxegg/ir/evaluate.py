@@ -55,9 +55,8 @@ def run_kernel(kernel: Kernel, inputs: Mapping[str, Array]) -> list[Array]:
 
 def to_layout(value: Array, axes: Sequence[Axis], layout: Sequence[Axis]) -> Array:
     """Reorder (and broadcast over) axes: ``value`` has ``axes``, the result has ``layout``."""
-    return np.ascontiguousarray(
-        np.broadcast_to(_align(value, axes, layout), [a.size for a in layout])
-    )
+    shape = [a.size for a in layout]
+    return np.broadcast_to(_align(value, axes, layout), shape).copy(order="C")
 
 
 def _align(value: Array, axes: Sequence[Axis], to: Sequence[Axis]) -> Array:

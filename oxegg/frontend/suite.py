@@ -1,0 +1,51 @@
+"""The kernel suite: named (kernel, sizes) rows over the files of ``examples/suite``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oxegg.errors import UsageError
+from oxegg.frontend.files import find_kernel
+from oxegg.frontend.lower import trace
+from oxegg.ir import Kernel
+
+_FOLDER = Path(__file__).resolve().parents[2] / "examples" / "suite"
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteRow:
+    """One kernel at one size, such as ``saxpy_1024``."""
+
+    name: str
+    path: Path
+    function: str
+    sizes: Mapping[str, int]
+
+    def load(self) -> Callable[..., Any]:
+        """The NumPy function."""
+        return find_kernel(self.path, self.function)
+
+    def lower(self) -> Kernel:
+        """The kernel, under the name of the row."""
+        return trace(self.load(), self.sizes, self.name)
+
+
+def load_suite(folder: Path = _FOLDER) -> list[SuiteRow]:
+    """All rows of ``suite.toml`` in ``folder``, in the order of the file."""
+    table = folder / "suite.toml"
+    if not table.is_file():
+        raise UsageError(
+            "the kernel suite is not here",
+            where=str(table),
+            hint="it is part of the source tree, not of the installed package",
+        )
+    functions: dict[str, dict[str, Any]] = tomllib.loads(table.read_text(encoding="utf-8"))
+    return [
+        SuiteRow(name, folder / entry["file"], function, sizes)
+        for function, entry in functions.items()
+        for name, sizes in entry["rows"].items()
+    ]
