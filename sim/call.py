@@ -1,0 +1,202 @@
+"""Call a kernel: machine code, buffers and scalars in; arrays, cycles and counts out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oxegg.costmodels import Machine
+from oxegg.errors import SimulationError, UsageError
+from oxegg.sim.clock import Clock
+from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
+from oxegg.sim.memory import (
+    DEFAULT_SPACE,
+    DRAM_BASE,
+    LINE,
+    SPM_BASE,
+    STACK_BYTES,
+    TEXT_BASE,
+    Memory,
+    Place,
+)
+from oxegg.sim.state import State
+
+Array = npt.NDArray[Any]
+RETURN_ADDRESS = TEXT_BASE - 4
+A0, FA0, RA, SP = 10, 10, 1, 2
+ARGUMENT_REGISTERS = 8
+CALLEE_SAVED_X = (2, 3, 4, 8, 9, *range(18, 28))
+CALLEE_SAVED_F = (8, 9, *range(18, 28))
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Memory that a kernel gets a pointer to.
+
+    ``data`` is an array (copied in, and out again) or a size in bytes (zeroed). ``place`` says in
+    which memory it lies. ``align`` and ``offset``: the address is ``offset`` bytes after a multiple
+    of ``align``.
+    """
+
+    data: Array | int
+    place: Place = "spm"
+    align: int = LINE
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        return self.data if isinstance(self.data, int) else self.data.nbytes
+
+
+@dataclass(frozen=True)
+class CallResult:
+    """What a call did.
+
+    ``arrays`` are the buffers' final contents, shaped like their data (bytes for sizes); ``cycles``
+    counts from the first issue until everything has completed (None without timing); ``units`` gives
+    each unit's share of the cycles, ``stalls`` the cycles without issue by cause;
+    ``executed`` and ``cycles_by_pc`` are per instruction, by byte offset in the code.
+    """
+
+    cycles: int | None
+    instructions: int
+    arrays: tuple[Array, ...]
+    units: Mapping[str, float] = field(default_factory=dict[str, float])
+    stalls: Mapping[str, float] = field(default_factory=dict[str, float])
+    executed: Mapping[int, int] = field(default_factory=dict[int, int])
+    cycles_by_pc: Mapping[int, float] = field(default_factory=dict[int, float])
+    x0: int = 0
+    """The integer return value (register a0)."""
+
+
+def call(
+    code: bytes,
+    machine: Machine,
+    buffers: Sequence[Buffer] = (),
+    scalars: Sequence[int | float | np.generic] = (),
+    *,
+    timing: bool = True,
+    entry: int = 0,
+    max_instructions: int = MAX_INSTRUCTIONS,
+) -> CallResult:
+    """Run the function at offset ``entry`` of ``code`` by the LP64D calling convention.
+
+    Pointers to ``buffers``, then integer ``scalars``, are passed in a0-a7; floats (Python floats as
+    binary64, NumPy floats in their format) in fa0-fa7. Buffers lie on 64-byte lines with an
+    inaccessible line between them. Raises ``SimulationError`` for a fault, and for a function that
+    breaks the convention (callee-saved registers).
+    """
+    memory = Memory(_space(buffers))
+    memory.map(TEXT_BASE, len(code), "spm", "code", writable=False)
+    memory.write(TEXT_BASE, code)
+    stack = _place_stack(memory)
+    addresses = _place_buffers(memory, machine, buffers)
+    state = State(memory, machine.vlen)
+    _pass_arguments(state, addresses, scalars)
+    state.x[RA], state.x[SP] = RETURN_ADDRESS, stack
+    clock = Clock(machine) if timing else None
+    engine = Engine(state, clock)
+    saved = _saved_registers(state)
+    engine.run(TEXT_BASE + entry, RETURN_ADDRESS, max_instructions)
+    _check_convention(saved, _saved_registers(state))
+    arrays = tuple(
+        _array(memory, buffer, address)
+        for buffer, address in zip(buffers, addresses, strict=True)
+    )
+    executed = {pc - TEXT_BASE: count for pc, count in sorted(engine.executed().items())}
+    if clock is None:
+        return CallResult(None, state.instructions, arrays, executed=executed, x0=state.x[A0])
+    cycles = clock.finished
+    return CallResult(
+        cycles,
+        state.instructions,
+        arrays,
+        units={unit: busy / max(1, cycles) for unit, busy in clock.busy().items()},
+        stalls=clock.stalls(),
+        executed=executed,
+        cycles_by_pc={pc - TEXT_BASE: spent for pc, spent in clock.cycles_by_pc().items()},
+        x0=state.x[A0],
+    )
+
+
+def _space(buffers: Sequence[Buffer]) -> int:
+    """Address space that holds the DRAM buffers, in powers of two."""
+    needed = DRAM_BASE + STACK_BYTES + sum(b.size + b.align + 4 * LINE for b in buffers)
+    return max(DEFAULT_SPACE, 1 << needed.bit_length())
+
+
+def _place_stack(memory: Memory) -> int:
+    """Map the stack; gives the initial stack pointer."""
+    # A kernel's few spills belong to the nearest memory, as its buffers do.
+    start = SPM_BASE - STACK_BYTES - LINE
+    memory.map(start, STACK_BYTES, "spm", "the stack")
+    return start + STACK_BYTES
+
+
+def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) -> list[int]:
+    """Map and fill the buffers; gives their addresses."""
+    free: dict[Place, int] = {"spm": SPM_BASE, "dram": DRAM_BASE}
+    limit = SPM_BASE + machine.spm_bytes
+    addresses: list[int] = []
+    for number, buffer in enumerate(buffers):
+        start = -(-free[buffer.place] // buffer.align) * buffer.align + buffer.offset
+        memory.map(start, buffer.size, buffer.place, f"buffer {number}")
+        if not isinstance(buffer.data, int):
+            memory.write(start, buffer.data.tobytes())
+        addresses.append(start)
+        free[buffer.place] = -(-(start + buffer.size) // LINE) * LINE + LINE
+    used = free["spm"] - LINE * (1 + sum(b.place == "spm" for b in buffers))
+    if used > limit:
+        raise UsageError(
+            f"buffers need {used - SPM_BASE} bytes of scratchpad, "
+            f"{machine.name} has {machine.spm_bytes}",
+            hint='place large buffers in "dram"',
+        )
+    return addresses
+
+
+def _pass_arguments(
+    state: State, addresses: Sequence[int], scalars: Sequence[int | float | np.generic]
+) -> None:
+    integers = [*addresses, *(int(s) for s in scalars if _is_integer(s))]
+    floats = [s for s in scalars if not _is_integer(s)]
+    if max(len(integers), len(floats)) > ARGUMENT_REGISTERS:
+        raise UsageError(f"at most {ARGUMENT_REGISTERS} arguments of each kind are in registers")
+    for i, value in enumerate(integers):
+        state.x[A0 + i] = value & (1 << 64) - 1
+    for i, value in enumerate(floats):
+        state.f_u64[FA0 + i] = _float_bits(value)
+
+
+def _is_integer(value: int | float | np.generic) -> bool:
+    return isinstance(value, (int, np.integer, np.bool_))
+
+
+def _float_bits(value: int | float | np.generic) -> int:
+    """A float as a register holds it, NaN-boxed."""
+    array = np.asarray(value)
+    bits = int(array.reshape(1).view(f"u{array.dtype.itemsize}")[0])
+    return bits | (1 << 64) - (1 << 8 * array.dtype.itemsize)
+
+
+def _saved_registers(state: State) -> dict[str, int]:
+    integers = {f"x{r}": state.x[r] for r in CALLEE_SAVED_X}
+    return integers | {f"f{r}": state.f_u64[r] for r in CALLEE_SAVED_F}
+
+
+def _check_convention(before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    changed = [name for name, value in before.items() if after[name] != value]
+    if changed:
+        raise SimulationError(
+            f"the function returned with changed callee-saved registers: {', '.join(changed)}"
+        )
+
+
+def _array(memory: Memory, buffer: Buffer, address: int) -> Array:
+    raw = np.frombuffer(memory.read(address, buffer.size), np.uint8).copy()
+    if isinstance(buffer.data, int):
+        return raw
+    return raw.view(buffer.data.dtype).reshape(buffer.data.shape)
+

@@ -1,0 +1,137 @@
+"""The clock of a run: blocks are executed first and timed after, each relative state once.
+
+The function of a program never depends on its time. A block's time depends on the scoreboard it
+starts from, the vector configuration, the DRAM lines it touched first and the direction of its
+final branch. The scoreboard states that occur form a graph (``_Node``), so a block that meets a known
+state costs one dictionary lookup; loops reach a steady state after a few rounds, and nothing is
+approximated.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from oxegg.costmodels import Machine
+from oxegg.sim.blocks import Block
+from oxegg.sim.plans import TICKS, Plan, block_plans, costs
+from oxegg.sim.scoreboard import Scoreboard, Times
+from oxegg.sim.state import VectorConfig
+
+Key = tuple[int, int, bool] | tuple[int, int, bool, tuple[tuple[int, int], ...]]
+
+
+@dataclass(eq=False)
+class _Node:
+    """A scoreboard state, and the steps known from it."""
+
+    times: Times
+    steps: dict[Key, "_Step"] = field(default_factory=dict[Key, "_Step"])
+
+
+@dataclass(eq=False)
+class _Step:
+    """One execution of one block from one state."""
+
+    ticks: int
+    target: _Node
+    tail: int
+    block: Block
+    busy: Counter[str]
+    stalls: Counter[str]
+    places: tuple[int, ...]
+    count: int = 0
+
+
+@dataclass
+class Clock:
+    """Time of one run on ``machine``; ``advance`` after every block."""
+
+    machine: Machine
+    ticks: int = 0
+
+    def __post_init__(self) -> None:
+        self._costs = costs(self.machine)
+        self._node = _Node(Times())
+        self._nodes = {self._node.times: self._node}
+        self._plans: dict[tuple[int, int], tuple[Plan, ...]] = {}
+        self._steps: list[_Step] = []
+        self._tail = 0
+
+    @property
+    def cycle(self) -> int:
+        """The cycle in which the next instruction can issue."""
+        return self.ticks // TICKS
+
+    @property
+    def finished(self) -> int:
+        """Cycles until everything issued so far has completed."""
+        return -(-(self.ticks + self._tail) // TICKS)
+
+    def advance(
+        self, block: Block, number: int, config: VectorConfig,
+        events: list[tuple[int, int]], taken: bool,
+    ) -> None:
+        """Account for one execution of ``block``; ``number`` identifies ``config``."""
+        key: Key = (block.start, number, taken)
+        if events:
+            key = (*key, tuple(events))
+        step = self._node.steps.get(key)
+        if step is None:
+            step = self._node.steps[key] = self._step(block, number, config, events, taken)
+        step.count += 1
+        self.ticks += step.ticks
+        self._tail = step.tail
+        self._node = step.target
+
+    def _step(
+        self, block: Block, number: int, config: VectorConfig,
+        events: list[tuple[int, int]], taken: bool,
+    ) -> _Step:
+        plans = self._plans.get((block.start, number))
+        if plans is None:
+            plans = self._plans[block.start, number] = block_plans(self.machine, block, config)
+        lines: dict[int, int] = {}
+        for place, new in events:
+            lines[place] = lines.get(place, 0) + new
+        board = Scoreboard.resume(self._costs, self._node.times)
+        marks = [0]
+        for plan in plans:
+            board.issue(plan, lines.get(plan.place))
+            marks.append(board.now)
+        last = block.instructions[-1]
+        if last.record.is_branch:
+            offset = last.operands.get("offset12", 0)
+            board.branch(taken=taken, backward=offset < 0)
+            marks[-1] = board.now
+        times = board.times()
+        target = self._nodes.setdefault(times, _Node(times))
+        places = tuple(after - before for before, after in zip(marks, marks[1:], strict=False))
+        step = _Step(
+            board.now, target, board.finish() - board.now, block, board.busy, board.stalls, places
+        )
+        self._steps.append(step)
+        return step
+
+    def cycles_by_pc(self) -> dict[int, float]:
+        """Cycles between the issue of the instruction before and of the one at each pc."""
+        found: Counter[int] = Counter()
+        for step in self._steps:
+            for decoded, ticks in zip(step.block.instructions, step.places, strict=True):
+                found[decoded.pc] += ticks * step.count
+        return {pc: ticks / TICKS for pc, ticks in sorted(found.items())}
+
+    def busy(self) -> dict[str, float]:
+        """Cycles that each unit was kept."""
+        return _totals((step.busy, step.count) for step in self._steps)
+
+    def stalls(self) -> dict[str, float]:
+        """Cycles without issue, by cause."""
+        return _totals((step.stalls, step.count) for step in self._steps)
+
+
+def _totals(parts: Iterable[tuple[Counter[str], int]]) -> dict[str, float]:
+    total: Counter[str] = Counter()
+    for counter, count in parts:
+        for name, ticks in counter.items():
+            total[name] += ticks * count
+    return {name: ticks / TICKS for name, ticks in total.most_common()}

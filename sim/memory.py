@@ -1,0 +1,114 @@
+"""Guest memory: one flat address space with named regions, checked by 64-byte line.
+
+Two byte tables with one entry per line keep the check of the common access to one index: an entry
+is 1 where a line may be read and written without further thought. ``functional`` is for runs without
+a clock; ``timed`` has 1 for scratchpad lines only, because other lines must be counted.
+"""
+
+import mmap
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from oxegg.errors import SimulationError
+
+LINE_SHIFT = 6
+LINE = 1 << LINE_SHIFT
+
+TEXT_BASE = 0x0001_0000
+SPM_BASE = 0x0800_0000
+DRAM_BASE = 0x1000_0000
+STACK_BYTES = 1 << 20
+DEFAULT_SPACE = 1 << 29
+
+Place = Literal["spm", "dram"]
+
+
+class MemoryFault(Exception):
+    """An access that guest memory refuses; the run loop adds pc and instruction."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Bytes ``[start, stop)`` of one kind of memory."""
+
+    start: int
+    stop: int
+    place: Place
+    writable: bool
+    name: str
+
+
+class Memory:
+    """``space`` bytes of address space of which nothing is mapped at first."""
+
+    def __init__(self, space: int = DEFAULT_SPACE) -> None:
+        self.space = space
+        self._map = mmap.mmap(-1, space)
+        view = memoryview(self._map)
+        self.u8 = view
+        self.u16 = view.cast("H")
+        self.u32 = view.cast("I")
+        self.u64 = view.cast("Q")
+        self.bytes = np.frombuffer(self._map, np.uint8)
+        self.functional = bytearray(space >> LINE_SHIFT)
+        self.timed = bytearray(space >> LINE_SHIFT)
+        self.touched = bytearray(space >> LINE_SHIFT)
+        self._regions: list[Region] = []
+        self._starts: list[int] = []
+
+    def map(self, start: int, size: int, place: Place, name: str, *, writable: bool = True) -> None:
+        """Make ``size`` bytes at ``start`` accessible, zeroed."""
+        stop = start + size
+        if stop > self.space or size < 0:
+            raise SimulationError(
+                f"{name}: {start:#x}..{stop:#x} lies outside the {self.space:#x}-byte address space"
+            )
+        index = bisect_right(self._starts, start)
+        self._regions.insert(index, Region(start, stop, place, writable, name))
+        self._starts.insert(index, start)
+        first, last = (start + LINE - 1) >> LINE_SHIFT, stop >> LINE_SHIFT
+        if writable and last > first:
+            ones = b"\x01" * (last - first)
+            self.functional[first:last] = ones
+            if place == "spm":
+                self.timed[first:last] = ones
+
+    def write(self, address: int, data: bytes) -> None:
+        """Set bytes from outside the simulated program, without any check."""
+        self._map[address : address + len(data)] = data
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes as the simulated program left them, without any check."""
+        return self._map[address : address + size]
+
+    def region(self, address: int, size: int, *, write: bool) -> Region:
+        """The region that holds the whole access; raises ``MemoryFault`` when there is none."""
+        index = bisect_right(self._starts, address) - 1
+        region = self._regions[index] if index >= 0 else None
+        # Neighbouring regions of one program image may share an access.
+        if region is None or address + size > region.stop:
+            verb = "store" if write else "load"
+            raise MemoryFault(f"{verb} of {size} bytes at {address:#x} outside all buffers")
+        if write and not region.writable:
+            raise MemoryFault(f"store of {size} bytes at {address:#x} into {region.name}")
+        return region
+
+    def check(self, address: int, size: int, alignment: int, *, write: bool) -> int:
+        """Check an access; gives -1 for scratchpad memory, else the lines it touches first.
+
+        Raises ``MemoryFault`` for an access that is misaligned or outside all regions.
+        """
+        if address & (alignment - 1):
+            verb = "store" if write else "load"
+            raise MemoryFault(f"misaligned {verb} of {alignment} bytes at {address:#x}")
+        region = self.region(address, size, write=write)
+        if region.place == "spm":
+            return -1
+        first, last = address >> LINE_SHIFT, (address + size - 1 >> LINE_SHIFT) + 1
+        new = self.touched.count(0, first, last)
+        if new:
+            self.touched[first:last] = b"\x01" * (last - first)
+        return new

@@ -1,0 +1,122 @@
+"""What the clock needs to know about the instructions of a block, under one vector configuration."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import Literal
+
+from oxegg.costmodels import Machine, timing, unit_copies
+from oxegg.isa import VType
+from oxegg.sim.blocks import Block, Decoded
+from oxegg.sim.memory import LINE
+from oxegg.sim.state import VectorConfig
+from oxegg.sim.vector_groups import Group, groups_of
+
+TICKS = 16
+"""Ticks per cycle: the resolution of a DRAM line's time on the channel."""
+
+F0 = 32
+SERIALISING = frozenset({"vmv_to_scalar", "vmask_scalar"})
+# Consumers that need all of their source before the first result.
+WHOLE_SOURCE = frozenset({"vgather", "vcompress"})
+NO_CONFIG = VType(8, Fraction(1))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One instruction as the scoreboard sees it; times in ticks.
+
+    Scalar registers are numbered 0-31 (x) and 32-63 (f). ``order`` classifies memory accesses.
+    """
+
+    place: int
+    unit: str
+    copies: int
+    occupancy: int
+    latency: int
+    chains: bool
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    vector: bool
+    vector_reads: tuple[int, ...] = ()
+    vector_writes: tuple[int, ...] = ()
+    memory: Literal["load", "store"] | None = None
+    serialises: bool = False
+    whole_source: bool = False
+    fence: bool = False
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The machine's times outside instructions, in ticks."""
+
+    width: int
+    queue_depth: int
+    taken: int
+    mispredict: int
+    line: int
+    dram_latency: int
+    l2_latency: int
+
+
+def costs(machine: Machine) -> Costs:
+    """Tick costs of a machine; a DRAM line's time is rounded up, never below the roofline."""
+    return Costs(
+        width=machine.issue_width,
+        queue_depth=machine.vector.queue_depth,
+        taken=machine.scalar.branch_taken * TICKS,
+        mispredict=machine.scalar.branch_mispredict * TICKS,
+        line=ceil(LINE * TICKS / machine.dram_bytes_per_cycle),
+        dram_latency=machine.dram_latency * TICKS,
+        l2_latency=machine.l2_latency * TICKS,
+    )
+
+
+def block_plans(machine: Machine, block: Block, config: VectorConfig) -> tuple[Plan, ...]:
+    """One plan per instruction of the block."""
+    return tuple(
+        _plan(machine, place, decoded, config) for place, decoded in enumerate(block.instructions)
+    )
+
+
+def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) -> Plan:
+    record = decoded.record
+    vtype = config.vtype or NO_CONFIG
+    cost = timing(machine, record.name, vl=config.vl, sew=vtype.sew, lmul=vtype.lmul)
+    groups = groups_of(record, decoded.values, vtype) if record.is_vector else {}
+    masked = any(
+        operand.kind == "v0" or (operand.kind == "mask" and value)
+        for operand, value in zip(record.operands, decoded.values, strict=True)
+    )
+    return Plan(
+        place=place,
+        unit=cost.unit,
+        copies=unit_copies(machine, cost.unit),
+        occupancy=cost.occupancy * TICKS,
+        latency=cost.latency * TICKS,
+        chains=cost.chains,
+        reads=_scalars(decoded, reads=True),
+        writes=_scalars(decoded, reads=False),
+        vector=record.is_vector,
+        vector_reads=_registers(groups, reads=True) + ((0,) if masked else ()),
+        vector_writes=_registers(groups, reads=False),
+        memory=record.memory,
+        serialises=record.timing in SERIALISING,
+        whole_source=record.timing in WHOLE_SOURCE,
+        fence=record.timing == "fence",
+    )
+
+
+def _scalars(decoded: Decoded, *, reads: bool) -> tuple[int, ...]:
+    """Scoreboard numbers of the scalar registers read or written; x0 is neither."""
+    numbers: list[int] = []
+    for operand in decoded.record.operands:
+        number = decoded.operands[operand.name]
+        if (operand.reads if reads else operand.writes) and operand.kind in ("x", "f"):
+            numbers.append(number + (F0 if operand.kind == "f" else 0))
+    return tuple(number for number in numbers if number)
+
+
+def _registers(groups: dict[str, Group], *, reads: bool) -> tuple[int, ...]:
+    chosen = (g for g in groups.values() if (g.operand.reads if reads else g.operand.writes))
+    return tuple(register for group in chosen for register in group.span)

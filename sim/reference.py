@@ -1,0 +1,132 @@
+"""The reference interpreter of scalar and per-element semantics: slow, and plainly right.
+
+It evaluates the expression trees of the records with mathematical integers and ``ieee``. The
+simulator falls back on it for rounding modes and formats without a fast path, and the tests hold
+generated code against it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from oxegg.isa.semantics import Apply, Const, Expression, Name
+from oxegg.sim import ieee
+from oxegg.sim.estimates import frec7, frsqrt7
+from oxegg.sim.integers import (
+    byte_or,
+    byte_reverse,
+    leading_zeros,
+    population,
+    trailing_zeros,
+    truncated_quotient,
+    truncated_remainder,
+)
+
+INTEGER: Mapping[str, Callable[..., int]] = {
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
+    "and": lambda a, b: a & b, "or": lambda a, b: a | b, "xor": lambda a, b: a ^ b,
+    "shl": lambda a, b: a << b, "shr": lambda a, b: a >> b,
+    "neg": lambda a: -a, "not": lambda a: ~a,
+    "eq": lambda a, b: int(a == b), "ne": lambda a, b: int(a != b),
+    "lt": lambda a, b: int(a < b), "le": lambda a, b: int(a <= b),
+    "gt": lambda a, b: int(a > b), "ge": lambda a, b: int(a >= b),
+    "sext": lambda a, n: signed(a, n), "low": lambda a, n: a & ((1 << n) - 1),
+    "div": truncated_quotient, "rem": truncated_remainder, "min": min, "max": max,
+    "clz": leading_zeros, "ctz": trailing_zeros, "popcount": population,
+    "byte_reverse": byte_reverse, "byte_or": byte_or,
+}  # fmt: skip
+ROUNDED: Mapping[str, Callable[..., int]] = {
+    "fadd": ieee.fadd, "fsub": ieee.fsub, "fmul": ieee.fmul, "fdiv": ieee.fdiv,
+    "fsqrt": ieee.fsqrt, "fma": ieee.fma, "frec7": frec7, "frsqrt7": frsqrt7,
+}  # fmt: skip
+EXACT: Mapping[str, Callable[..., int]] = {
+    "fneg": lambda form, a: a ^ form.sign,
+    "fsgnj": lambda form, a, b: a & ~form.sign | b & form.sign,
+    "fsgnjn": lambda form, a, b: a & ~form.sign | ~b & form.sign,
+    "fsgnjx": lambda form, a, b: a ^ b & form.sign,
+    "fmin": ieee.fmin, "fmax": ieee.fmax, "feq": ieee.feq, "flt": ieee.flt, "fle": ieee.fle,
+    "fclass": ieee.fclass,
+}  # fmt: skip
+TO_INT = {"f_to_s": True, "f_to_u": False, "f_to_s_rtz": True, "f_to_u_rtz": False}
+
+
+def signed(value: int, bits: int) -> int:
+    """The low ``bits`` as two's complement."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+@dataclass(frozen=True)
+class Context:
+    """Operand values and what they mean.
+
+    ``values`` are unsigned bit patterns of ``widths`` bits (constants as they are); floats are
+    unboxed already. ``mode`` is the rounding mode, ``target_width`` the width of the result.
+    """
+
+    values: Mapping[str, int]
+    widths: Mapping[str, int]
+    target_width: int
+    sew: int = 0
+    mode: int = ieee.NEAREST_EVEN
+
+    def evaluate(self, e: Expression) -> int:
+        """Integer value, or bit pattern of a float value."""
+        match e:
+            case Const(value):
+                return value
+            case Name("sew"):
+                return self.sew
+            case Name(name):
+                return self.values[name]
+            case Apply("s", (Name(name),)):
+                return signed(self.values[name], self.widths[name])
+            case Apply("select", (test, a, b)):
+                return self.evaluate(a if self.evaluate(test) else b)
+            case Apply("s" | "raw", (a,)):
+                return self.evaluate(a)
+            case Apply(operation, arguments) if operation in INTEGER:
+                return INTEGER[operation](*map(self.evaluate, arguments))
+            case _:
+                return self._float(e)
+
+    def _float(self, e: Apply) -> int:
+        operation, arguments = e.operation, e.arguments
+        form = ieee.FORMATS.get(self.width(arguments[0]), ieee.HALF)
+        if operation in ("s_to_f", "u_to_f"):
+            target = ieee.FORMATS[self.target_width]
+            return ieee.from_int(target, self.evaluate(arguments[0]), self.mode)
+        values = [self.evaluate(argument) for argument in arguments]
+        if operation in ROUNDED:
+            return ROUNDED[operation](form, *values, self.mode)
+        if operation in EXACT:
+            return EXACT[operation](form, *values)
+        if operation in TO_INT:
+            mode = ieee.TOWARDS_ZERO if operation.endswith("rtz") else self.mode
+            return ieee.to_int(form, values[0], values[1], TO_INT[operation], mode)
+        return self._convert(operation, form, values[0])
+
+    def _convert(self, operation: str, form: ieee.Format, value: int) -> int:
+        """Conversions between formats."""
+        match operation:
+            case "widen":
+                target = ieee.FORMATS[2 * form.width]
+            case "bf16_widen":
+                form, target = ieee.BFLOAT16, ieee.SINGLE
+            case "bf16_narrow":
+                form, target = ieee.SINGLE, ieee.BFLOAT16
+            case _:
+                target = ieee.FORMATS[self.target_width]
+        mode = ieee.ODD if operation == "fcvt_odd" else self.mode
+        return ieee.fcvt(target, form, value, mode)
+
+    def width(self, e: Expression) -> int:
+        """Width in bits of a float expression."""
+        match e:
+            case Name(name):
+                return self.widths.get(name, 64)
+            case Apply("widen" | "bf16_widen", (a,)):
+                return 2 * self.width(a)
+            case Apply("fneg", (a,)):
+                return self.width(a)
+            case _:
+                return self.target_width

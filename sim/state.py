@@ -1,0 +1,148 @@
+"""Architectural state: registers, control registers, and the vector unit's configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oxegg.isa import VType, decode_vtype
+from oxegg.isa.registers import CSR_NUMBERS
+from oxegg.sim.memory import Memory
+
+U64 = (1 << 64) - 1
+BOX = 0xFFFF_FFFF_0000_0000
+VILL = 1 << 63
+
+Bytes = npt.NDArray[np.uint8]
+VectorOperation = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class VectorConfig:
+    """All that a vector instruction's meaning depends on besides register contents."""
+
+    vl: int
+    vtype: VType | None
+    vstart: int
+    vxrm: int
+    frm: int
+
+
+class Operations(dict[int, VectorOperation]):
+    """Compiled vector instructions of one configuration, by site; missing ones are compiled."""
+
+    def __init__(
+        self, config: VectorConfig, number: int, compile_site: Callable[[int, VectorConfig], Any]
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.number = number
+        self._compile = compile_site
+
+    def __missing__(self, site: int) -> VectorOperation:
+        operation = self[site] = self._compile(site, self.config)
+        return operation
+
+
+class State:
+    """Registers of one hart. ``x`` and the views of ``f`` and ``v`` are shared with all code."""
+
+    def __init__(self, memory: Memory, vlen: int) -> None:
+        self.memory = memory
+        self.vlen = vlen
+        self.vlenb = vlen // 8
+        self.x = [0] * 32
+        f = bytearray(32 * 8)
+        self.f_u64 = memoryview(f).cast("Q")
+        self.f_f64 = memoryview(f).cast("d")
+        self.f_u32 = memoryview(f).cast("I")
+        self.f_f32 = memoryview(f).cast("f")
+        self.v: Bytes = np.zeros(32 * self.vlenb, np.uint8)
+        self.vl = 0
+        self.vtype: VType | None = None
+        self.vstart = 0
+        self.vxrm = 0
+        self.vxsat = 0
+        self.frm = 0
+        self.fflags = 0
+        self.reservation: int | None = None
+        self.instructions = 0
+        self.cycles = 0
+        self.configs: dict[VectorConfig, Operations] = {}
+        self.compile_site: Callable[[int, VectorConfig], Any] = _no_compiler
+        self.present = self.refresh()
+
+    def refresh(self) -> Operations:
+        """Look up the vector instructions of the configuration after it may have changed."""
+        config = VectorConfig(self.vl, self.vtype, self.vstart, self.vxrm, self.frm)
+        found = self.configs.get(config)
+        if found is None:
+            found = Operations(config, len(self.configs), lambda *at: self.compile_site(*at))
+            self.configs[config] = found
+        self.present = found
+        return found
+
+    def set_vl(self, requested: int | None, vtype: int) -> int:
+        """vsetvl: the new vl, for ``requested`` elements (None keeps vl); sets vill if reserved."""
+        self.vtype = decode_vtype(vtype)
+        self.vstart = 0
+        if self.vtype is None:
+            self.vl = 0
+        else:
+            limit = self.vtype.vlmax(self.vlen)
+            self.vl = min(self.vl if requested is None else requested, limit)
+        return self.vl
+
+    def read_csr(self, number: int) -> int:
+        """Value of a control register; raises ``KeyError`` for an unknown one."""
+        return _READ[number](self)
+
+    def write_csr(self, number: int, value: int) -> None:
+        """Set a control register; raises ``KeyError`` for an unknown or read-only one."""
+        _WRITE[number](self, value)
+
+
+def _no_compiler(site: int, config: VectorConfig) -> VectorOperation:
+    raise KeyError(site, config)
+
+
+def _write_fcsr(state: State, value: int) -> None:
+    state.fflags, state.frm = value & 31, value >> 5 & 7
+
+
+def _write_vcsr(state: State, value: int) -> None:
+    state.vxsat, state.vxrm = value & 1, value >> 1 & 3
+
+
+def _setter(name: str, mask: int) -> Callable[[State, int], None]:
+    return lambda state, value: setattr(state, name, value & mask)
+
+
+_READ_BY_NAME: dict[str, Callable[[State], int]] = {
+    "fflags": lambda state: state.fflags,
+    "frm": lambda state: state.frm,
+    "fcsr": lambda state: state.fflags | state.frm << 5,
+    "vstart": lambda state: state.vstart,
+    "vxsat": lambda state: state.vxsat,
+    "vxrm": lambda state: state.vxrm,
+    "vcsr": lambda state: state.vxsat | state.vxrm << 1,
+    "cycle": lambda state: state.cycles,
+    "time": lambda state: state.cycles,
+    "instret": lambda state: state.instructions,
+    "vl": lambda state: state.vl,
+    "vtype": lambda state: VILL if state.vtype is None else state.vtype.encode(),
+    "vlenb": lambda state: state.vlenb,
+}
+_WRITE_BY_NAME: dict[str, Callable[[State, int], None]] = {
+    "fflags": _setter("fflags", 31),
+    "frm": _setter("frm", 7),
+    "fcsr": _write_fcsr,
+    "vstart": _setter("vstart", 0xFFFF),
+    "vxsat": _setter("vxsat", 1),
+    "vxrm": _setter("vxrm", 3),
+    "vcsr": _write_vcsr,
+}
+_READ = {CSR_NUMBERS[name]: read for name, read in _READ_BY_NAME.items()}
+_WRITE = {CSR_NUMBERS[name]: write for name, write in _WRITE_BY_NAME.items()}

@@ -1,0 +1,195 @@
+"""Vector loads and stores."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oxegg.sim.integers import Array
+from oxegg.sim.memory import LINE_SHIFT, Memory, MemoryFault
+from oxegg.sim.vector_groups import Group
+from oxegg.sim.vector_permute import Site
+from oxegg.sim.vector_views import ONES, Views
+
+Operation = Callable[..., Any]
+U64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Access:
+    """How vector accesses reach memory: with or without a clock that wants to know the lines."""
+
+    memory: Memory
+    timed: bool
+    report: Callable[[int], None]
+    """Told how many lines a DRAM access touched first (-1: none of it was DRAM)."""
+
+    def block(self, address: int, size: int, alignment: int, *, write: bool) -> None:
+        """Check ``size`` consecutive bytes."""
+        table = self.memory.timed if self.timed else self.memory.functional
+        first, last = address >> LINE_SHIFT, (address + size - 1 >> LINE_SHIFT) + 1
+        if address & (alignment - 1) or table.count(1, first, last) != last - first:
+            new = self.memory.check(address, size, alignment, write=write)
+            if self.timed and new >= 0:
+                self.report(new)
+
+    def scattered(self, addresses: Array, size: int, *, write: bool) -> None:
+        """Check elements of ``size`` bytes at ``addresses`` (uint64)."""
+        total = -1
+        misaligned = np.flatnonzero(addresses & np.uint64(size - 1))
+        if len(misaligned):
+            address = int(addresses[misaligned[0]])
+            raise MemoryFault(f"misaligned vector element of {size} bytes at {address:#x}")
+        # An aligned element lies in one line, so one check of each line's first and last byte used.
+        for line in np.unique(addresses >> np.uint64(LINE_SHIFT)):
+            inside = addresses[addresses >> np.uint64(LINE_SHIFT) == line]
+            low, high = int(inside.min()), int(inside.max()) + size
+            new = self.memory.check(low, high - low, 1, write=write)
+            if new >= 0:
+                total = max(total, 0) + new
+        if self.timed and total >= 0:
+            self.report(total)
+
+
+def unit_stride(site: Site, access: Access, group: Group, *, write: bool) -> Operation:
+    """vle, vse: elements side by side."""
+    views, size = site.views, group.width // 8
+    data = views.elements(group, views.vl).view(np.uint8)
+    length, memory = views.vl * size, access.memory.bytes
+    tail = None if write else views.tail(group, views.vl)
+
+    def load(address: int) -> None:
+        access.block(address, length, size, write=False)
+        data[:] = memory[address : address + length]
+        if tail is not None:
+            tail[:] = ONES
+
+    def store(address: int) -> None:
+        access.block(address, length, size, write=True)
+        memory[address : address + length] = data
+
+    return store if write else load
+
+
+def elements_at(
+    site: Site, access: Access, group: Group, offsets: Callable[..., Array], *, write: bool
+) -> Operation:
+    """Elements at ``base + offsets(...)``; fields of a segment side by side."""
+    views, size, fields = site.views, group.width // 8, group.operand.fields
+    data = [views.elements(group, views.vl, field=field) for field in range(fields)]
+    writers = [views.writer(group, field=field) for field in range(fields)] if not write else []
+    memory, kind = access.memory.bytes, f"u{size}"
+    lanes = np.arange(size)
+
+    def operation(address: int, *arguments: int) -> None:
+        base = offsets(*arguments) + np.uint64(address)
+        active = views.mask() if views.masked else np.ones(views.vl, np.bool_)
+        if active.any():
+            wanted = np.concatenate([base[active] + np.uint64(f * size) for f in range(fields)])
+            access.scattered(wanted, size, write=write)
+        for field in range(fields):
+            where = (base[active] + np.uint64(field * size)).astype(np.int64)
+            places = where[:, None] + lanes
+            if write:
+                # Later elements win where two have the same address, as in order.
+                memory[places] = data[field][active].copy().view(np.uint8).reshape(-1, size)
+            else:
+                result = np.zeros(views.vl, kind)
+                result[active] = np.ascontiguousarray(memory[places]).view(kind)[:, 0]
+                writers[field](result)
+
+    return operation
+
+
+def fault_first(site: Site, access: Access, group: Group) -> Operation:
+    """vle*ff: shortens vl where memory ends; a fault at element 0 stays one."""
+    views, size = site.views, group.width // 8
+    state, step = views.state, size * group.operand.fields
+    inner = elements_at(site, access, group, _unit_offsets(site, group), write=False)
+
+    def operation(address: int) -> None:
+        for i in range(views.vl):
+            try:
+                access.memory.check(address + i * step, step, size, write=False)
+            except MemoryFault:
+                if i == 0:
+                    raise
+                state.vl = i
+                _shortened(site, access, group, i)(address)
+                return
+        inner(address)
+
+    return operation
+
+
+def _shortened(site: Site, access: Access, group: Group, vl: int) -> Operation:
+    """The same load of the first ``vl`` elements."""
+    views = Views(site.views.state, site.views.config, site.views.vtype, site.views.masked)
+    views.vl = vl
+    shorter = Site(site.record, site.groups, views, site.sew)
+    return elements_at(shorter, access, group, _unit_offsets(shorter, group), write=False)
+
+
+def _unit_offsets(site: Site, group: Group) -> Callable[[], Array]:
+    step = group.width // 8 * group.operand.fields
+    offsets = np.arange(site.views.vl, dtype=np.uint64) * np.uint64(step)
+    return lambda: offsets
+
+
+def _strided_offsets(site: Site) -> Callable[[int], Array]:
+    numbers = np.arange(site.views.vl, dtype=np.uint64)
+    return lambda stride: numbers * np.uint64(stride & U64)
+
+
+def _indexed_offsets(site: Site) -> Callable[[], Array]:
+    index = site.views.elements(site.groups["vs2"], site.views.vl)
+    return lambda: index.astype(np.uint64)
+
+
+def whole_registers(
+    site: Site, access: Access, group: Group, count: int, *, write: bool
+) -> Operation:
+    """vl1r, vs1r, vlm, vsm: ``count`` bytes whatever vl is."""
+    registers = site.views.registers(group.register, group.registers)
+    data, rest = registers[:count], registers[count:]
+    memory = access.memory.bytes
+    alignment = max(1, (group.operand.width or 8) // 8)
+
+    def load(address: int) -> None:
+        access.block(address, count, alignment, write=False)
+        data[:] = memory[address : address + count]
+        rest[:] = ONES
+
+    def store(address: int) -> None:
+        access.block(address, count, 1, write=True)
+        memory[address : address + count] = data
+
+    return store if write else load
+
+
+def memory_operation(site: Site, access: Access, way: str) -> Operation:
+    """The function of a load or store; ``way`` is its operation in the semantics."""
+    direction, _, mode = way.partition("_")
+    write = direction == "store"
+    group = site.groups["vs3" if write else "vd"]
+    views = site.views
+    if mode == "whole":
+        return whole_registers(
+            site, access, group, group.registers * views.state.vlenb, write=write
+        )
+    if views.vl == 0:
+        return lambda *_: None
+    if mode == "mask":
+        return whole_registers(site, access, group, (views.vl + 7) // 8, write=write)
+    if mode == "fault_first":
+        return fault_first(site, access, group)
+    if mode == "unit" and group.operand.fields == 1 and not views.masked:
+        return unit_stride(site, access, group, write=write)
+    offsets = {
+        "unit": lambda: _unit_offsets(site, group),
+        "strided": lambda: _strided_offsets(site),
+        "indexed": lambda: _indexed_offsets(site),
+    }[mode]()
+    return elements_at(site, access, group, offsets, write=write)
+
