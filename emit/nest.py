@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from oxegg.ir.affine import Axis
 
@@ -12,18 +11,18 @@ from oxegg.ir.affine import Axis
 class Nest:
     """Loop order (outermost first), copies per iteration, lanes per strip, accumulators.
 
-    ``unroll[a]`` copies of the body per iteration of the loop over ``a`` (for the lane axis:
-    strips per iteration); ``lanes`` elements per strip; ``accumulators`` partial results per
+    ``unroll`` lists the copies of the body per iteration of an axis's loop (for the lane axis:
+    strips per iteration; 1 where the axis isn't listed); ``lanes`` elements per strip; ``accumulators`` partial results per
     reduction, so that consecutive updates don't wait for each other.
     """
 
     order: tuple[Axis, ...]
     lanes: int
-    unroll: Mapping[Axis, int] = field(default_factory=dict[Axis, int])
+    unroll: tuple[tuple[Axis, int], ...] = ()
     accumulators: int = 1
 
     def copies(self, axis: Axis) -> int:
-        return self.unroll.get(axis, 1)
+        return next((n for a, n in self.unroll if a == axis), 1)
 
     def __str__(self) -> str:
         loops = " ".join(

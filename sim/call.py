@@ -50,6 +50,9 @@ class Buffer:
         return self.data if isinstance(self.data, int) else self.data.nbytes
 
 
+Argument = Buffer | int | float | np.generic
+
+
 @dataclass(frozen=True)
 class CallResult:
     """What a call did.
@@ -74,8 +77,7 @@ class CallResult:
 def call(
     code: bytes,
     machine: Machine,
-    buffers: Sequence[Buffer] = (),
-    scalars: Sequence[int | float | np.generic] = (),
+    arguments: Sequence[Argument] = (),
     *,
     timing: bool = True,
     entry: int = 0,
@@ -83,18 +85,19 @@ def call(
 ) -> CallResult:
     """Run the function at offset ``entry`` of ``code`` by the LP64D calling convention.
 
-    Pointers to ``buffers``, then integer ``scalars``, are passed in a0-a7; floats (Python floats as
-    binary64, NumPy floats in their format) in fa0-fa7. Buffers lie on 64-byte lines with an
+    Pointers to buffers and integers are passed in a0-a7, in the order of ``arguments``; floats
+    (Python floats as binary64, NumPy floats in their format) in fa0-fa7. Buffers lie on 64-byte lines with an
     inaccessible line between them. Raises ``SimulationError`` for a fault, and for a function that
     breaks the convention (callee-saved registers).
     """
+    buffers = [argument for argument in arguments if isinstance(argument, Buffer)]
     memory = Memory(_space(buffers))
     memory.map(TEXT_BASE, len(code), "spm", "code", writable=False)
     memory.write(TEXT_BASE, code)
     stack = _place_stack(memory)
     addresses = _place_buffers(memory, machine, buffers)
     state = State(memory, machine.vlen)
-    _pass_arguments(state, addresses, scalars)
+    _pass_arguments(state, arguments, addresses)
     state.x[RA], state.x[SP] = RETURN_ADDRESS, stack
     clock = Clock(machine) if timing else None
     engine = Engine(state, clock)
@@ -158,20 +161,24 @@ def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) 
 
 
 def _pass_arguments(
-    state: State, addresses: Sequence[int], scalars: Sequence[int | float | np.generic]
+    state: State, arguments: Sequence[Argument], addresses: Sequence[int]
 ) -> None:
-    integers = [*addresses, *(int(s) for s in scalars if _is_integer(s))]
-    floats = [s for s in scalars if not _is_integer(s)]
+    integers: list[int] = []
+    floats: list[float | np.generic] = []
+    places = iter(addresses)
+    for argument in arguments:
+        if isinstance(argument, Buffer):
+            integers.append(next(places))
+        elif isinstance(argument, (int, np.integer, np.bool_)):
+            integers.append(int(argument))
+        else:
+            floats.append(argument)
     if max(len(integers), len(floats)) > ARGUMENT_REGISTERS:
         raise UsageError(f"at most {ARGUMENT_REGISTERS} arguments of each kind are in registers")
     for i, value in enumerate(integers):
         state.x[A0 + i] = value & (1 << 64) - 1
     for i, value in enumerate(floats):
         state.f_u64[FA0 + i] = _float_bits(value)
-
-
-def _is_integer(value: int | float | np.generic) -> bool:
-    return isinstance(value, (int, np.integer, np.bool_))
 
 
 def _float_bits(value: int | float | np.generic) -> int:

@@ -183,9 +183,9 @@ class Emitter:
 
 
 def restrict(value: Value, combo: Combo) -> Combo:
-    """The part of a combination of copies that a value's result depends on."""
+    """The part of a combination of copies that a value's result depends on (copy 0 unnamed)."""
     names = {a.name for a in value.axes}
-    return tuple(item for item in combo if item[0] in names)
+    return tuple(item for item in combo if item[1] and item[0] in names)
 
 
 def _power_of_two(value: int) -> int:

@@ -7,7 +7,7 @@ part grows with kernel and lane choices, not with extents.
 from __future__ import annotations
 
 from oxegg.egraph.encode import Encoding
-from oxegg.egraph.rule_text import match_text, operator_key, signed_bits
+from oxegg.egraph.rule_text import match_text, operator_key, signed_bits, variable_text
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BOOL, ElementType
 from oxegg.rules.scalar_engine import supported
@@ -34,8 +34,8 @@ def selection_text(row: Selection) -> list[str]:
             children.append(f'(Imm {bits} "{type_}")')
             continue
         if place == "s":
-            guards.append(f"(= f{name} (free {name})) {FREE_OF_LANE.format(name)}")
-        children.append(_demand(name, place))
+            guards.append(f"(= f{name} (free {variable_text(name)})) {FREE_OF_LANE.format(name)}")
+        children.append(_demand(variable_text(name), place))
     pattern = match_text(row.pattern, type_, type_)
     if row.reduction is None:
         atoms = f'(= l (At t c "{form.result}")) (> c 0) (= t {pattern}) {" ".join(guards)}'

@@ -23,6 +23,11 @@ def signed_bits(value: float | int | bool, type_: ElementType) -> int:
     return bits - (1 << 64) if bits >> 63 else bits
 
 
+def variable_text(name: str) -> str:
+    """A pattern variable in egglog: prefixed, because rule variables share one namespace."""
+    return f"p_{name}"
+
+
 def pattern_key(pattern: Apply, type_: ElementType) -> str:
     name = pattern.operator.removeprefix("reduce.")
     operand = pattern.operand_type or type_
@@ -38,8 +43,8 @@ def pattern_keys(pattern: Pattern, type_: ElementType) -> set[str]:
         return set()
     prefix = "reduce:" if pattern.axis else ""
     keys = {prefix + pattern_key(pattern, type_)}
-    for child, of in zip(pattern.children, _child_types(pattern, type_), strict=True):
-        keys |= pattern_keys(child, of)
+    for child in pattern.children:
+        keys |= pattern_keys(child, type_)
     return keys
 
 
@@ -58,7 +63,7 @@ def match_text(pattern: Pattern, type_: ElementType, rule_type: ElementType) -> 
     ``type_`` is the type that the place asks for; ``rule_type`` what an untyped operation means.
     """
     if isinstance(pattern, Variable):
-        return pattern.name
+        return variable_text(pattern.name)
     if isinstance(pattern, Constant):
         own = pattern.type or type_
         return f'(Const {signed_bits(pattern.value, own)} "{own}")'
@@ -73,7 +78,7 @@ def match_text(pattern: Pattern, type_: ElementType, rule_type: ElementType) -> 
 def _node_text(pattern: Apply, type_: ElementType, children: list[str]) -> str:
     key = pattern_key(pattern, type_)
     if pattern.axis:
-        return f'(Red "{key}" {pattern.axis} {children[0]})'
+        return f'(Red "{key}" {variable_text(pattern.axis)} {children[0]})'
     return f'(P{len(children)} "{key}" {" ".join(children)})'
 
 
@@ -89,7 +94,7 @@ class _Builder:
 
     def build(self, pattern: Pattern, type_: ElementType) -> str:
         if isinstance(pattern, Variable):
-            return pattern.name
+            return variable_text(pattern.name)
         key = (pattern, type_)
         if key not in self.names:
             if isinstance(pattern, Constant):
@@ -119,8 +124,8 @@ def _one_way(rule: Rule, left: Pattern, right: Pattern, type_: ElementType, mark
         raise RuleError(f"rule {rule.name}: the side that is matched must be an operation")
     atoms = [f"(= e {match_text(left, type_, type_)})"]
     for number, condition in enumerate(rule.when):
-        atoms.append(f"(= f{number} (free {condition.variable}))")
-        atoms.append(f"(= 0 (& f{number} (<< 1 {condition.axis})))")
+        atoms.append(f"(= f{number} (free {variable_text(condition.variable)}))")
+        atoms.append(f"(= 0 (& f{number} (<< 1 {variable_text(condition.axis)})))")
     builder = _Builder(type_)
     result = builder.build(right, type_)
     name = f"{rule.name}{mark}@{type_}"

@@ -236,10 +236,11 @@ def choose(
 ) -> Choice:
     """Extract one program; ``keep`` restricts the nodes (lane axes, say)."""
     costs = Costs(graph, machine)
-    nodes = [n for n in graph.nodes if keep(n)]
+    nodes = _realizable([n for n in graph.nodes if keep(n)])
+    if not set(graph.roots) <= {n.eclass for n in nodes}:
+        raise LoweringError("no combination of instructions computes this kernel")
     problem = Problem.of(
-        [Node(n.operator, n.eclass, n.children, costs.cost(n)) for n in nodes if True],
-        graph.roots,
+        [Node(n.operator, n.eclass, n.children, costs.cost(n)) for n in nodes], graph.roots
     )
     solution = extract(problem, method, seconds=seconds)
     if solution.status == "infeasible":
@@ -247,6 +248,21 @@ def choose(
     chosen = {nodes[n].eclass: nodes[n] for n in solution.choice.values()}
     program = _ReadBack(graph, chosen).program()
     return Choice(program, solution, tuple(chosen.values()))
+
+
+def _realizable(nodes: list[PhysicalNode]) -> list[PhysicalNode]:
+    """Nodes whose needs can all be met by others, found from the leaves up."""
+    built: set[int] = set()
+    waiting = nodes
+    kept: list[PhysicalNode] = []
+    while True:
+        ready = [n for n in waiting if built.issuperset(n.children)]
+        if not ready:
+            return kept
+        kept += ready
+        taken = set(map(id, ready))
+        waiting = [n for n in waiting if id(n) not in taken]
+        built |= {n.eclass for n in ready}
 
 
 class _ReadBack:

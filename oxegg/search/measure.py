@@ -1,0 +1,68 @@
+"""Running emitted code on the simulator: the last word on cycles and on results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from oxegg.costmodels import Machine
+from oxegg.emit.lowering.program import scratch_layout
+from oxegg.emit.physical import Buffer as ArrayBuffer
+from oxegg.emit.physical import PhysicalProgram
+from oxegg.ir.types import U8
+from oxegg.sim import Buffer, CallResult, call
+
+Array = npt.NDArray[Any]
+Place = Literal["spm", "dram"]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Emitted code with what its calling convention needs."""
+
+    code: bytes
+    program: PhysicalProgram
+    output_shapes: tuple[tuple[int, ...], ...]
+    output_types: tuple[np.dtype[Any], ...]
+    machine: Machine
+    place: Place
+
+    def call(self, inputs: Sequence[Array], *, timing: bool) -> CallResult:
+        """Run once. ``inputs`` in parameter order."""
+        arguments: list[Buffer | np.generic] = []
+        for item, value in zip(self.program.inputs, inputs, strict=True):
+            if isinstance(item, ArrayBuffer):
+                stored = value.astype(np.uint8) if item.type is U8 else value
+                arguments.append(Buffer(np.ascontiguousarray(stored), self.place))
+            else:
+                arguments.append(value.astype(item.type.numpy)[()])
+        arguments += [Buffer(b.bytes, self.place) for b in self.program.outputs]
+        if self.program.scratch:
+            arguments.append(Buffer(scratch_layout(self.program)[1], self.place))
+        return call(self.code, self.machine, arguments, timing=timing)
+
+    def results(self, result: CallResult) -> list[Array]:
+        """The outputs of a call, as arrays of the kernel's types and shapes."""
+        first = sum(isinstance(item, ArrayBuffer) for item in self.program.inputs)
+        arrays: list[Array] = []
+        for i, (shape, dtype) in enumerate(zip(self.output_shapes, self.output_types, strict=True)):
+            raw = np.asarray(result.arrays[first + i]).view(np.uint8)
+            stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
+            arrays.append(raw.view(stored).astype(dtype).reshape(shape))
+        return arrays
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        return self.results(self.call(inputs, timing=False))
+
+
+def place_of(program: PhysicalProgram, machine: Machine, wanted: str) -> Place:
+    """Where inputs and outputs lie: ``auto`` is the scratchpad when they fit in half of it."""
+    if wanted != "auto":
+        return "dram" if wanted == "dram" else "spm"
+    inputs = [item for item in program.inputs if isinstance(item, ArrayBuffer)]
+    size = sum(b.bytes for b in (*inputs, *program.outputs))
+    return "spm" if size <= machine.spm_bytes // 2 else "dram"
