@@ -8,7 +8,7 @@ from collections.abc import Callable
 from oxegg.errors import LoweringError
 from oxegg.frontend.dtypes import cast
 from oxegg.ir import ElementType, Term, const, pointwise
-from oxegg.ir.types import BOOL, TYPES, U8
+from oxegg.ir.types import BOOL, F32, TYPES, U8
 
 Build = Callable[..., Term]
 
@@ -164,9 +164,12 @@ def _tan(x: Term) -> Term:
 
 
 def _sinh(x: Term) -> Term:
-    grown = pointwise("expm1", x)
-    folded = pointwise("div", grown, pointwise("add", grown, like(1, x)))
-    return pointwise("mul", pointwise("add", grown, folded), like(0.5, x))
+    """With e = exp(|x|) - 1: e (1 + 1 / (e + 1)) / 2, which neither cancels nor gives inf / inf."""
+    grown = pointwise("expm1", pointwise("abs", x))
+    shrunk = pointwise("reciprocal", pointwise("add", grown, like(1, x)))
+    half = pointwise("mul", grown, like(0.5, x))
+    size = pointwise("mul", half, pointwise("add", shrunk, like(1, x)))
+    return pointwise("copysign", size, x)
 
 
 def _cosh(x: Term) -> Term:
@@ -204,20 +207,32 @@ def _clip(x: Term, low: Term, high: Term) -> Term:
     return pointwise("min", pointwise("max", x, low), high)
 
 
+def _in_single(build: Build) -> Build:
+    """Several operations on a 16-bit format round once, as NumPy does it."""
+
+    def wide(*operands: Term) -> Term:
+        type_ = operands[0].type
+        if not type_.is_float or type_.bits > 16:
+            return build(*operands)
+        return cast(build(*(cast(o, F32) for o in operands)), type_)
+
+    return wide
+
+
 ELEMENTWISE: dict[str, Build] = {
     **{name: _op(name) for name in ("sqrt", "exp", "exp2", "expm1", "log", "log2", "log1p")},
     **{name: _op(name) for name in ("sin", "cos", "tanh", "erf", "copysign")},
     **{name: _float_only(name) for name in ("floor", "ceil", "trunc", "rint")},
     "expit": _op("sigmoid"),
-    "log10": _log10,
-    "tan": _tan,
-    "sinh": _sinh,
-    "cosh": _cosh,
-    "logaddexp": _logaddexp,
-    "deg2rad": _scaled(math.pi / 180),
-    "radians": _scaled(math.pi / 180),
-    "rad2deg": _scaled(180 / math.pi),
-    "degrees": _scaled(180 / math.pi),
+    "log10": _in_single(_log10),
+    "tan": _in_single(_tan),
+    "sinh": _in_single(_sinh),
+    "cosh": _in_single(_cosh),
+    "logaddexp": _in_single(_logaddexp),
+    "deg2rad": _in_single(_scaled(math.pi / 180)),
+    "radians": _in_single(_scaled(math.pi / 180)),
+    "rad2deg": _in_single(_scaled(180 / math.pi)),
+    "degrees": _in_single(_scaled(180 / math.pi)),
     "add": _op("add", "or"),
     "subtract": _op("sub"),
     "multiply": _op("mul", "and"),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from oxegg.errors import LoweringError
 from oxegg.frontend.array import Array
 from oxegg.frontend.joining import broadcast_to
 from oxegg.frontend.names import names, tracing
+from oxegg.frontend.substitute import rename
 from oxegg.frontend.traced import operand, value_of
-from oxegg.frontend.value import Value, align
+from oxegg.frontend.value import Dimension, Value, align
 from oxegg.ir import Axis, Term, const, fold, iota, pointwise, state
 from oxegg.ir.types import I64
 
@@ -74,20 +75,46 @@ def _fold(
         return None
     starts = [value_of(c) for c in carried]
     axis = names().private("step", count)
-    index = iota(axis, I64)
-    if first:
-        index = pointwise("add", index, const(first, I64))
-    states = [state(f"state{i}_{axis.name}", axis, v.type, v.axes) for i, v in enumerate(starts)]
-    held = [Array(Value(s, v.dims)) for s, v in zip(states, starts, strict=True)]
-    results = [value_of(r) for r in _step(body, Array(Value(index, weak=True)), held)]
-    for before, after in zip(starts, results, strict=True):
-        if before.type is not after.type or before.shape != after.shape:
-            return None
+    traced = _trace_body(axis, first, body, starts)
+    if any(r.type is not v.type or r.shape != v.shape for r, v in zip(traced.results, starts)):
+        return None
+    adopted = [_renamed(v, r.dims) for v, r in zip(starts, traced.results, strict=True)]
+    if adopted != starts:  # the body's own names for the axes save renaming inside the loop
+        starts, traced = adopted, _trace_body(axis, first, body, adopted)
+    states, results = traced.states, traced.results
     bodies = [_in_layout(r, v, axis) for r, v in zip(results, starts, strict=True)]
     terms = [v.term for v in starts]
     return tuple(
         Array(Value(fold(axis, states, terms, bodies, i), v.dims)) for i, v in enumerate(starts)
     )
+
+
+@dataclass(frozen=True)
+class _Body:
+    """One run of the body."""
+
+    states: list[Term]
+    results: list[Value]
+
+
+def _trace_body(
+    axis: Axis, first: int, body: Callable[..., Any], starts: Sequence[Value]
+) -> _Body:
+    index = iota(axis, I64)
+    if first:
+        index = pointwise("add", index, const(first, I64))
+    states = [state(f"{axis.name}_{i}", axis, v.type, v.axes) for i, v in enumerate(starts)]
+    held = [Array(Value(s, v.dims)) for s, v in zip(states, starts, strict=True)]
+    results = [value_of(r) for r in _step(body, Array(Value(index, weak=True)), held)]
+    return _Body(states, results)
+
+
+def _renamed(value: Value, dims: tuple[Dimension, ...]) -> Value:
+    """``value`` over the axes ``dims``, where these are one for one its own."""
+    old, new = value.axes, [a for d in dims for a in d]
+    if [a.size for a in old] != [a.size for a in new]:
+        return value
+    return Value(rename(value.term, dict(zip(old, new, strict=True))), dims)
 
 
 def _in_layout(result: Value, like: Value, axis: Axis) -> Term:

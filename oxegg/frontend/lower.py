@@ -16,7 +16,7 @@ from oxegg.frontend.names import names, new_names
 from oxegg.frontend.signature import Signature, read_signature, where_defined
 from oxegg.frontend.traced import value_of
 from oxegg.frontend.value import Value
-from oxegg.ir import Affine, Axis, Kernel, Output, Term, at, input_
+from oxegg.ir import Affine, Axis, Kernel, Output, Term, at, check, input_
 
 
 def trace(
@@ -35,10 +35,13 @@ def trace(
         inputs = [input_(p.name, p.type, p.layout) for p in signature.arrays]
         result = _run(function, signature, inputs, defined)
         try:
-            outputs = _outputs(result)
+            called = name or function.__name__
+            called = called if called.isidentifier() else "kernel"  # a lambda
+            kernel = Kernel(called, tuple(inputs), _outputs(result))
+            check(kernel)
         except OxeggError as error:
             raise _located(error, defined) from error
-    return Kernel(name or function.__name__, tuple(inputs), outputs)
+    return kernel
 
 
 def _located(error: OxeggError, where: str | None) -> LoweringError:

@@ -22,9 +22,11 @@ class Names:
         self._sizes: dict[str, int] = {}
         self._roots: dict[str, str] = {}
         self._private: set[str] = set()
+        self._declared: set[str] = set()
 
     def declare(self, name: str, size: int) -> Axis:
         """An axis that the user named in an annotation."""
+        self._declared.add(name)
         known = self._sizes.setdefault(name, size)
         if known != size:
             raise LoweringError(f"axis {name} has size {known} and size {size}")
@@ -41,8 +43,8 @@ class Names:
         raise AssertionError("candidates never end")
 
     def is_declared(self, axis: Axis) -> bool:
-        """Whether the name is as the user wrote it, or else the first of its kind."""
-        return self._roots.get(axis.name, axis.name) == axis.name
+        """Whether the name is one that the user wrote."""
+        return axis.name in self._declared
 
     def private(self, like: str, size: int) -> Axis:
         """An axis that :meth:`derive` never hands out again (the counter of a loop)."""

@@ -1,7 +1,9 @@
 """The named-axis tensor algebra: element types, terms, and what they mean."""
 
 from oxegg.ir.affine import Affine, Axis
+from oxegg.ir.check import check
 from oxegg.ir.evaluate import evaluate, exact, run_kernel
+from oxegg.ir.parse import parse
 from oxegg.ir.term import (
     Kernel,
     Output,
@@ -19,6 +21,7 @@ from oxegg.ir.term import (
     state,
     topological,
 )
+from oxegg.ir.text import to_text
 from oxegg.ir.types import TYPES, ElementType
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "Output",
     "Term",
     "at",
+    "check",
     "concat",
     "const",
     "evaluate",
@@ -38,10 +42,12 @@ __all__ = [
     "gather",
     "input_",
     "iota",
+    "parse",
     "pointwise",
     "reduce",
     "run_kernel",
     "scan",
     "state",
+    "to_text",
     "topological",
 ]

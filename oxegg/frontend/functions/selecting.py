@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -132,8 +133,9 @@ def _filled(number: Any) -> Any:
     ) -> Any:
         del order, subok
         model = value_of(a)
-        size = model.shape if shape is None else shape
-        return np.full(size, number, model.type.numpy if dtype is None else dtype)
+        type_ = model.type if dtype is None else element_type(dtype)
+        filled = Value(const(number, type_))
+        return broadcast_to(filled, shape) if shape is not None else replace(model, term=filled.term)
 
     return handler
 
