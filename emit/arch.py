@@ -41,6 +41,4 @@ def arch_string(extensions: Iterable[str]) -> str:
     names = {*_ALWAYS, *(extension.lower().removeprefix("rv64") for extension in extensions)}
     for name in tuple(names):
         names.update(_IMPLIED.get(name, ()))
-    return "rv64" + "_".join(
-        name + version for name, version in VERSIONS.items() if name in names
-    )
+    return "rv64" + "_".join(name + version for name, version in VERSIONS.items() if name in names)

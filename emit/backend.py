@@ -12,12 +12,10 @@ from oxegg.emit.allocation_check import check_allocation
 from oxegg.emit.assembler import Label, Line, assemble, extensions, lines_of
 from oxegg.emit.effects import effects
 from oxegg.emit.frame import Frame, frame
-from oxegg.emit.pipeline import Step
 from oxegg.emit.program import Bank, Loop, Operation, Program, Register, loops, operations
 from oxegg.emit.register_allocation import FILES, Allocation, allocate, is_idle_move
 from oxegg.emit.schedule import estimated_cycles, schedule
 from oxegg.emit.wellformed import check
-from oxegg.isa import TABLE
 
 Body = Sequence[Operation | Loop]
 
@@ -105,8 +103,7 @@ def _limits(program: Program) -> Iterator[Mapping[Bank, int] | None]:
     # Constants for vector lengths and addresses of spill slots come later.
     files["x"] -= 2
     yield files
-    yield {**files, "v": files["v"] - 4, "x": files["x"] - 2}
-    yield {**files, "v": files["v"] // 2, "x": files["x"] // 2, "f": files["f"] // 2}
+    yield {bank: size * 3 // 4 for bank, size in files.items()}
     yield None
 
 

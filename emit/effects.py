@@ -140,7 +140,9 @@ def _changes(instruction: Instruction, bound: tuple[Bound, ...]) -> Iterator[str
     )
     if instruction.timing == "tset":
         yield _TILE_SHAPE
-    yield from (state for prefix, state in _ENGINES.items() if instruction.timing.startswith(prefix))
+    yield from (
+        state for prefix, state in _ENGINES.items() if instruction.timing.startswith(prefix)
+    )
 
 
 def _keeps_old_result(operation: Operation, instruction: Instruction, *, masked: bool) -> bool:

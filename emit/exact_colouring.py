@@ -5,11 +5,16 @@ from ortools.sat.python import cp_model
 from oxegg.emit.colouring import Problem
 from oxegg.emit.segments import segments
 
-SECONDS = 1.0
+# Of the solver's deterministic clock: results must not depend on the load of the machine.
+DETERMINISTIC_SECONDS = 0.2
+MAXIMUM_UNITS = 150
+"""Larger problems hardly ever end in time."""
 
 
 def colour_exactly(problem: Problem) -> list[int] | None:
-    """A base for every unit, or ``None`` when there is none (or none was found in time)."""
+    """A base for every unit, or ``None`` when none exists or none was found soon enough."""
+    if len(problem.units) > MAXIMUM_UNITS:
+        return None
     model = cp_model.CpModel()
     bases: list[cp_model.IntVar] = []
     times: list[cp_model.IntervalVar] = []
@@ -18,7 +23,7 @@ def colour_exactly(problem: Problem) -> list[int] | None:
         candidates = problem.candidates(unit)
         if not candidates:
             return None
-        base = model.new_int_var_from_domain(cp_model.Domain.from_values(candidates), "")
+        base = model.new_int_var_from_domain(cp_model.Domain.from_values(list(candidates)), "")
         bases.append(base)
         for k, row in enumerate(unit.rows):
             for begin, end in segments(row):
@@ -27,7 +32,7 @@ def colour_exactly(problem: Problem) -> list[int] | None:
     model.add_no_overlap_2d(times, places)
     _add_overlaps(model, problem, bases)
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = SECONDS
+    solver.parameters.max_deterministic_time = DETERMINISTIC_SECONDS
     solver.parameters.num_workers = 1
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -35,9 +40,7 @@ def colour_exactly(problem: Problem) -> list[int] | None:
     return [solver.value(base) for base in bases]
 
 
-def _add_overlaps(
-    model: cp_model.CpModel, problem: Problem, bases: list[cp_model.IntVar]
-) -> None:
+def _add_overlaps(model: cp_model.CpModel, problem: Problem, bases: list[cp_model.IntVar]) -> None:
     """Every pair that the vector specification constrains gets its allowed relative places."""
     home = {
         register: (u, offset)

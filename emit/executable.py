@@ -186,7 +186,7 @@ def _data(arguments: Sequence[Argument]) -> tuple[bytes, list[_Place | None]]:
 def _startup(
     arguments: Sequence[Argument], places: Sequence[_Place | None], kernel: int, data: int
 ) -> bytes:
-    items = [
+    items: list[Line | Label] = [
         *_pass_arguments(arguments, places, data),
         *_constant(T0, kernel),
         Line("jalr", (RA, 0, T0)),
@@ -233,9 +233,7 @@ def _pass_arguments(
         integers += 1
 
 
-def _compare(
-    index: int, output: OutputBuffer, place: _Place, data: int
-) -> Iterator[Line | Label]:
+def _compare(index: int, output: OutputBuffer, place: _Place, data: int) -> Iterator[Line | Label]:
     """Go to ``differs`` unless every element's key lies within its bounds."""
     load, width = _LOADS[output.width], output.width
     pointer, lower, upper, end = A0, A0 + 1, A0 + 2, A0 + 3

@@ -1,18 +1,15 @@
 """Prologue and epilogue of a leaf function: callee-saved registers, spill area, arguments."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from oxegg.emit.constants import fits_immediate, materialize_constant
-from oxegg.emit.program import STACK_POINTER, ZERO, Operation, Register
+from oxegg.emit.program import STACK_POINTER, Bank, Operation, Register
+from oxegg.errors import EmitError
 
 STACK_ALIGNMENT = 16
 CALLEE_SAVED = (8, 9, *range(18, 28))
-RETURN_ADDRESS = Register("x", 1)
-SCRATCH = Register("x", 5)
-"""t0: holds nothing before the first and after the last instruction of the body."""
-
-HARDWARE = {ZERO: 0, STACK_POINTER: 2}
+TEMPORARIES = (5, 6, 7, 28, 29, 30, 31)
 
 
 @dataclass(frozen=True)
@@ -25,49 +22,53 @@ class Frame:
 
 
 def frame(
-    used: Mapping[str, frozenset[int]], spill_bytes: int, stack_arguments: tuple[int, ...]
+    used: Mapping[Bank, frozenset[int]], spill_bytes: int, stack_arguments: tuple[int, ...]
 ) -> Frame:
-    """The frame of a function that writes the hardware registers ``used`` (per bank).
+    """The frame of a function that writes the hardware registers ``used``, per bank.
 
     ``stack_arguments`` are the x registers that want the arguments passed in memory, in order.
-    Layout from ``sp`` upwards: spill slots, saved registers, the caller's frame.
+    Layout from ``sp`` upwards: spill slots, saved registers, the caller's frame. Numbers of
+    registers in the result are hardware numbers, but for ``STACK_POINTER``.
     """
-    saved = [(bank, n) for bank in ("x", "f") for n in CALLEE_SAVED if n in used[bank]]
-    save_bytes = _aligned(8 * len(saved))
-    spill_bytes = _aligned(spill_bytes)
-    down = tuple(_move_stack(-save_bytes))
-    stores = tuple(_saves(saved, {"x": "sd", "f": "fsd"}))
-    incoming = tuple(
-        Operation("ld", (Register("x", home), save_bytes + 8 * k, STACK_POINTER), note="argument")
+    banks: tuple[Bank, ...] = ("x", "f")
+    saved = [Register(bank, n) for bank in banks for n in CALLEE_SAVED if n in used[bank]]
+    saves, spills = _aligned(8 * len(saved)), _aligned(spill_bytes)
+    # Arguments are loaded while their offsets are small; then t registers may be occupied.
+    free = [n for n in TEMPORARIES if n not in stack_arguments]
+    if not free:
+        raise EmitError("too many parameters", hint="pass fewer arrays and scalars")
+    scratch = Register("x", free[0])
+    incoming = (
+        Operation("ld", (Register("x", home), saves + 8 * k, STACK_POINTER), note="argument")
         for k, home in enumerate(stack_arguments)
     )
-    # The constant for a large spill area goes to t0, which an argument may already occupy: then
-    # the stack moves first.
-    restores = tuple(_saves(saved, {"x": "ld", "f": "fld"}))
     return Frame(
-        (*down, *stores, *_open_spills(spill_bytes, incoming)),
-        (*_move_stack(spill_bytes), *restores, *_move_stack(save_bytes)),
-        save_bytes + spill_bytes,
+        (
+            *_move_stack(-saves, scratch),
+            *_accesses(saved, {"x": "sd", "f": "fsd"}),
+            *incoming,
+            *_move_stack(-spills, scratch),
+        ),
+        (
+            *_move_stack(spills, scratch),
+            *_accesses(saved, {"x": "ld", "f": "fld"}),
+            *_move_stack(saves, scratch),
+        ),
+        saves + spills,
     )
 
 
-def _open_spills(size: int, incoming: tuple[Operation, ...]) -> Iterator[Operation]:
-    yield from incoming
-    yield from _move_stack(-size)
+def _accesses(saved: Sequence[Register], names: Mapping[Bank, str]) -> Iterator[Operation]:
+    for k, register in enumerate(saved):
+        yield Operation(names[register.bank], (register, 8 * k, STACK_POINTER))
 
 
-def _saves(saved: list[tuple[str, int]], names: Mapping[str, str]) -> Iterator[Operation]:
-    for k, (bank, number) in enumerate(saved):
-        register = Register("x" if bank == "x" else "f", number)
-        yield Operation(names[bank], (register, 8 * k, STACK_POINTER))
-
-
-def _move_stack(distance: int) -> Iterator[Operation]:
+def _move_stack(distance: int, scratch: Register) -> Iterator[Operation]:
     if distance and fits_immediate(distance):
         yield Operation("addi", (STACK_POINTER, STACK_POINTER, distance))
     elif distance:
-        yield from materialize_constant(SCRATCH, distance)
-        yield Operation("add", (STACK_POINTER, STACK_POINTER, SCRATCH))
+        yield from materialize_constant(scratch, distance)
+        yield Operation("add", (STACK_POINTER, STACK_POINTER, scratch))
 
 
 def _aligned(size: int) -> int:

@@ -15,9 +15,7 @@ C_TYPES: Mapping[str, str] = {
     "float32": "float",
     "float64": "double",
     "bool": "uint8_t",
-    **{
-        f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)
-    },
+    **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 
 
@@ -70,13 +68,12 @@ def _comment(parameters: Sequence[Parameter], scratch_bytes: int) -> Iterator[st
             note = ", the bits" if parameter.dtype == "bfloat16" else ""
             yield f" * {parameter.name}: {parameter.role}, {parameter.dtype}{note}, {shape}"
     if scratch_bytes:
-        yield f" * scratch: {scratch_bytes} bytes of working memory, {CONSTANT_ALIGNMENT}-byte aligned"
+        aligned = f"{CONSTANT_ALIGNMENT}-byte aligned"
+        yield f" * scratch: {scratch_bytes} bytes of working memory, {aligned}"
     yield " */"
 
 
-def _prototype(
-    name: str, parameters: Sequence[Parameter], scratch_bytes: int
-) -> Iterator[str]:
+def _prototype(name: str, parameters: Sequence[Parameter], scratch_bytes: int) -> Iterator[str]:
     declarations = [_declaration(parameter) for parameter in parameters]
     if scratch_bytes:
         yield f"#define {name.upper()}_SCRATCH_BYTES {scratch_bytes}"

@@ -6,15 +6,15 @@ orders of the same instructions. Branches are predicted and memory operands lie 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from oxegg.costmodels import Machine, timing
+from oxegg.costmodels import Machine, Timing, timing, unit_copies
 from oxegg.emit.effects import PSEUDO, effects, instruction_of
 from oxegg.emit.program import Operation, Register
 from oxegg.emit.vector_state import Demand, demand
 
-VECTOR_UNITS = ("VA", "VL", "VS")
-# Units of which there are as many as issue slots.
-_PLENTIFUL = ("ALU",)
+# Whoever asks the vector unit for a scalar waits for it.
+_SERIALISING = ("vmv_to_scalar", "vmask_scalar")
 
 
 @dataclass(frozen=True)
@@ -25,61 +25,73 @@ class Step:
     occupancy: int
     latency: int
     chains: bool
+    is_vector: bool
+    serialises: bool
+    scalar_reads: tuple[Register, ...]
+    vector_reads: tuple[Register, ...]
     reads: tuple[Register, ...]
     writes: tuple[Register, ...]
     demand: Demand | None
-
-    @property
-    def is_vector(self) -> bool:
-        return self.unit in VECTOR_UNITS
 
 
 def step(operation: Operation, machine: Machine) -> Step:
     """Timing and registers of ``operation`` on ``machine``."""
     effect = effects(operation)
-    if operation.name in PSEUDO:
-        return Step("ALU", 1, 1, False, effect.reads, effect.writes, None)
-    state = operation.state
-    if state is not None:
-        cost = timing(machine, operation.name, vl=state.vl, sew=state.sew, lmul=state.lmul)
-    elif instruction_of(operation).is_vector:
-        # Whole-register accesses: all of each register, whatever vl is.
-        cost = timing(machine, operation.name, vl=machine.vlen // 8, sew=8, lmul=1)
-    else:
-        cost = timing(machine, operation.name)
+    pseudo = operation.name in PSEUDO
+    instruction = None if pseudo else instruction_of(operation)
+    is_vector = instruction is not None and instruction.is_vector
+    cost = _timing(operation, machine, is_vector=is_vector)
     return Step(
         cost.unit,
         cost.occupancy,
         cost.latency,
         cost.chains,
+        is_vector,
+        instruction is not None and instruction.timing in _SERIALISING,
+        tuple(register for register in effect.reads if register.bank != "v"),
+        tuple(register for register in effect.reads if register.bank == "v"),
         effect.reads,
         effect.writes,
         demand(operation),
     )
 
 
-@dataclass(frozen=True)
-class _Result:
-    """When a register's value can be used."""
+def _timing(operation: Operation, machine: Machine, *, is_vector: bool) -> Timing:
+    state = operation.state
+    if operation.name in PSEUDO:
+        return timing(machine, "addi")
+    if state is not None:
+        return timing(machine, operation.name, vl=state.vl, sew=state.sew, lmul=state.lmul)
+    if is_vector:
+        # Whole-register accesses: all of each register, whatever vl is.
+        return timing(machine, operation.name, vl=machine.vlen // 8, sew=8, lmul=1)
+    return timing(machine, operation.name)
 
-    ready: int
+
+class _Result(NamedTuple):
+    """When a vector register's value can be read: its first group, or all unless ``chains``."""
+
+    first: int
     occupancy: int
+    chains: bool
 
 
 class Pipeline:
     """The state of the machine after the operations issued so far."""
 
     def __init__(self, machine: Machine) -> None:
+        self.machine = machine
         self.width = machine.issue_width
         self.depth = machine.vector_queue_depth
         self.cycle = 0
         self.slots = 0
-        self.free: dict[str, int] = {}
+        self.free: dict[str, list[int]] = {}
+        self.scalar: dict[Register, int] = {}
         self.results: dict[Register, _Result] = {}
-        self.last_read: dict[Register, int] = {}
-        self.starts: list[int] = []
+        # Latest start and end of the readers of a vector register.
+        self.readers: dict[Register, tuple[int, int]] = {}
+        self.queue: list[int] = []
         self.need: Demand | None = None
-        self.state_changes = 0
         self.end = 0
 
     def changes_state(self, step: Step) -> bool:
@@ -88,53 +100,68 @@ class Pipeline:
             return False
         return self.need is None or self.need.merge(step.demand) is None
 
-    def earliest(self, step: Step) -> tuple[int, int]:
-        """Cycles in which ``step`` would issue and start now."""
+    def earliest(self, step: Step) -> tuple[int, int, int]:
+        """Cycles in which ``step`` would issue, leave the queue, and start now."""
         issue = self.cycle + (self.slots >= self.width)
         if self.changes_state(step):
             issue += 1
-        results, vector = self.results, step.is_vector
-        start = 0
-        for register in step.reads:
-            result = results.get(register)
-            if result is None:
-                continue
-            if register.bank == "v":
-                # Rate matching: the consumer may not overtake its producer.
-                lag = result.occupancy - step.occupancy
-                start = max(start, result.ready + (lag if lag > 0 else 0))
-            else:
-                issue = max(issue, result.ready)
-        if vector and len(self.starts) >= self.depth:
-            issue = max(issue, self.starts[-self.depth])
-        if not vector:
-            issue = max(issue, start, self.free.get(step.unit, 0))
-            return issue, issue
+        for register in step.scalar_reads:
+            issue = max(issue, self.scalar.get(register, 0))
+        free = self.free.get(step.unit)
+        unit_free = min(free) if free is not None else 0
+        if not step.is_vector:
+            issue = max(issue, unit_free)
+            return issue, issue, issue
+        if len(self.queue) >= self.depth:
+            issue = max(issue, self.queue[-self.depth])
+        last = self.queue[-1] + 1 if self.queue else 0
+        dequeued = max(issue + 1, last, unit_free)
+        return issue, dequeued, max(dequeued, self._hazards(step))
+
+    def _hazards(self, step: Step) -> int:
+        """Earliest start by the vector registers read and written."""
+        earliest = 0
+        for register in step.vector_reads:
+            result = self.results.get(register)
+            if result is not None:
+                # Rate matching: a chained consumer may not overtake its producer.
+                lag = max(0, result.occupancy - step.occupancy) if result.chains else 0
+                earliest = max(earliest, result.first + lag)
         for register in step.writes:
-            start = max(start, self.last_read.get(register, 0))
-        previous = self.starts[-1] + 1 if self.starts else 0
-        return issue, max(start, issue + 1, previous, self.free.get(step.unit, 0))
+            result, reader = self.results.get(register), self.readers.get(register)
+            if result is not None:
+                lag = max(0, result.occupancy - step.occupancy) if result.chains else 0
+                earliest = max(earliest, result.first + lag - step.latency)
+            if reader is not None:
+                earliest = max(earliest, max(reader[0], reader[1] - step.occupancy) - step.latency)
+        return earliest
 
     def issue(self, step: Step) -> int:
         """Issue ``step`` next; returns the cycle in which it starts."""
-        issue, start = self.earliest(step)
+        issue, dequeued, start = self.earliest(step)
         if self.changes_state(step):
-            self.state_changes += 1
             self.need = step.demand
             self._take_slot(max(self.cycle, issue - 1))
         elif step.demand is not None and self.need is not None:
             self.need = self.need.merge(step.demand)
         self._take_slot(issue)
-        if step.unit not in _PLENTIFUL:
-            self.free[step.unit] = start + step.occupancy
+        free = self.free.setdefault(step.unit, [0] * unit_copies(self.machine, step.unit))
+        end = start + step.occupancy
+        free[free.index(min(free))] = end
         if step.is_vector:
-            self.starts.append(start)
-            for register in step.reads:
-                self.last_read[register] = max(self.last_read.get(register, 0), start + 1)
-        result = _Result(start + step.latency, step.occupancy if step.chains else 0)
+            self.queue.append(dequeued)
+        for register in step.vector_reads:
+            begin, last = self.readers.get(register, (0, 0))
+            self.readers[register] = (max(begin, start), max(last, end))
+        result = _Result(start + step.latency, step.occupancy, step.chains)
         for register in step.writes:
-            self.results[register] = result
-        self.end = max(self.end, result.ready + result.occupancy)
+            if register.bank == "v":
+                self.results[register] = result
+            else:
+                self.scalar[register] = result.first
+        if step.serialises:
+            self.cycle, self.slots = max(self.cycle, result.first), 0
+        self.end = max(self.end, end, result.first + (step.occupancy if step.chains else 0))
         return start
 
     def _take_slot(self, cycle: int) -> None:
@@ -145,7 +172,7 @@ class Pipeline:
         self.slots += 1
 
 
-WARM_UP = 2
+WARM_UP = 3
 MEASURED = 2
 
 
@@ -156,10 +183,12 @@ def block_cycles(steps: Sequence[Step], machine: Machine, *, repeated: bool) -> 
         for one in steps:
             pipeline.issue(one)
         return float(max(pipeline.end, pipeline.cycle))
+    taken = machine.scalar.branch_taken
     marks: list[int] = []
     for _ in range(WARM_UP + MEASURED):
-        start = 0
         for one in steps:
-            start = max(start, pipeline.issue(one))
-        marks.append(max(start, pipeline.cycle))
+            pipeline.issue(one)
+        pipeline.cycle, pipeline.slots = pipeline.cycle + taken, 0
+        busy = max((max(free) for free in pipeline.free.values()), default=0)
+        marks.append(max(pipeline.cycle, busy))
     return (marks[-1] - marks[WARM_UP - 1]) / MEASURED

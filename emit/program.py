@@ -85,9 +85,7 @@ class MemoryRef:
             return False
         if self.offset is None or other.offset is None or self.size is None or other.size is None:
             return True
-        return (
-            self.offset < other.offset + other.size and other.offset < self.offset + self.size
-        )
+        return self.offset < other.offset + other.size and other.offset < self.offset + self.size
 
 
 Operand = Register | int | str

@@ -1,7 +1,7 @@
 """Register allocation over the loop tree: units, colouring, and spilling until it fits."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from oxegg.emit.colouring import Failure, Overlap, Problem, Unit, colour
 from oxegg.emit.effects import Effects
@@ -19,7 +19,7 @@ from oxegg.emit.program import (
     operations,
 )
 from oxegg.emit.segments import segments
-from oxegg.emit.spill import Stack, rematerializable, spill
+from oxegg.emit.spill import Stack, spill
 from oxegg.emit.vector_state import insert_vector_states
 from oxegg.errors import EmitError
 
@@ -98,7 +98,8 @@ def allocate(program: Program, vlen: int, *, spread: bool = True) -> Allocation:
         places = arrival(complete.arguments)
         pinned = {**places.registers, **dict.fromkeys(masks, MASK_REGISTER)}
         spillable = {r for r in _registers(program) if r not in fixed}
-        result = _colour_banks(live, pinned, spillable, spread)
+        # Once there is spill code, finding the last few places isn't worth a search.
+        result = _colour_banks(live, pinned, spillable, spread, thorough=not spills + reloads)
         if not isinstance(result, _Victims):
             homes = {**result, ZERO: 0, STACK_POINTER: 2}
             return Allocation(
@@ -137,24 +138,29 @@ class _Victims:
 
 
 def _colour_banks(
-    live: Liveness, pinned: Mapping[Register, int], spillable: set[Register], spread: bool
+    live: Liveness,
+    pinned: Mapping[Register, int],
+    spillable: set[Register],
+    spread: bool,
+    *,
+    thorough: bool,
 ) -> dict[Register, int] | _Victims:
     """Homes of all registers, or the victims of the first bank that is too small."""
     homes: dict[Register, int] = {}
     for bank in BANKS:
-        problem = _problem(live, bank, pinned, coalesce=True)
-        capacity = len(FILES[bank])
-        victims = _over_pressure(live, bank, capacity, spillable)
+        victims = _over_pressure(live, bank, len(FILES[bank]), spillable)
         if victims is not None:
             return victims
-        result = colour(problem, spread=spread and bank == "v")
+        problem = _problem(live, bank, pinned, coalesce=True)
+        result = colour(problem, spread=spread and bank == "v", thorough=thorough)
         if isinstance(result, Failure):
             problem = _problem(live, bank, pinned, coalesce=False)
-            result = colour(problem, spread=False)
+            result = colour(problem, spread=False, thorough=thorough)
         if isinstance(result, Failure):
-            exact = colour_exactly(problem)
+            exact = colour_exactly(problem) if thorough else None
             if exact is None:
-                return _fragmented(live, problem.units[result.unit], spillable, bank)
+                left = [problem.units[u] for u in result.units]
+                return _fragmented(live, left, spillable, bank)
             result = exact
         for unit, base in zip(problem.units, result, strict=True):
             homes.update((register, base + offset) for register, offset in unit.members)
@@ -226,10 +232,10 @@ class _Units:
         shift = dict(a.members)[first] + distance - dict(b.members)[second]
         if a is b:
             return shift == 0
-        if {a.fixed, b.fixed} != {None}:
-            # Units with a place keep their shape: only an exact fit may join them.
-            if shift or (a.fixed is not None and b.fixed is not None and a.fixed != b.fixed):
-                return False
+        places = {a.fixed, b.fixed} - {None}
+        # A unit that has its place can only be joined by one that wants the very same.
+        if len(places) > 1 or (places and shift):
+            return False
         members = [*a.members, *((register, offset + shift) for register, offset in b.members)]
         lowest = min(offset for _, offset in members)
         alignment = max(a.alignment, b.alignment)
@@ -265,9 +271,9 @@ def is_move(operation: Operation) -> bool:
 
 def is_idle_move(operation: Operation, homes: Mapping[Register, int]) -> bool:
     """Whether the operation moves a register onto itself."""
-    if not is_move(operation) or len(operation.operands) > 3:
+    if not is_move(operation):
         return False
-    target, source = operation.operands[:2]
+    target, source = operation.operands[0], operation.operands[1]
     assert isinstance(target, Register)
     assert isinstance(source, Register)
     return target.bank == source.bank and homes[target] == homes[source]
@@ -328,18 +334,33 @@ def _over_pressure(
     return _Victims(bank, tuple(victims))
 
 
-def _fragmented(live: Liveness, unit: Unit, spillable: set[Register], bank: Bank) -> _Victims:
-    """The cheapest range among the unit without a place and all that are in its way."""
+def _fragmented(
+    live: Liveness, units: Sequence[Unit], spillable: set[Register], bank: Bank
+) -> _Victims:
+    """For each unit without a place the cheapest range among it and all that are in its way.
+
+    Units that live at different times need different victims, so they are served together.
+    """
     cost = _cost(live, bank)
-    members = {register for register, _ in unit.members}
-    rivals = [
-        register
-        for register, taken in live.ranges.items()
-        if register.bank == bank
-        and register in spillable
-        and (register in members or taken & unit.taken)
-    ]
-    if not rivals:
-        return _Victims(bank, ())
-    size = {register: live.ranges[register].bit_count() * register.group for register in rivals}
-    return _Victims(bank, (min(rivals, key=lambda r: ((cost.get(r, 0) + 1) / size[r], r)),))
+    victims: list[Register] = []
+    served = 0
+    for unit in units:
+        if unit.taken & served:
+            continue
+        members = {register for register, _ in unit.members}
+        rivals = [
+            register
+            for register, taken in live.ranges.items()
+            if register.bank == bank
+            and register in spillable
+            and (register in members or taken & unit.taken)
+        ]
+        if rivals:
+            victims.append(min(rivals, key=lambda r: (_expense(live, r, cost), r)))
+            served |= live.ranges[victims[-1]] | unit.taken
+    return _Victims(bank, tuple(dict.fromkeys(victims)))
+
+
+def _expense(live: Liveness, register: Register, cost: Mapping[Register, float]) -> float:
+    """Cost of spilling per register and point that becomes free."""
+    return (cost.get(register, 0) + 1) / (live.ranges[register].bit_count() * register.group)

@@ -52,9 +52,7 @@ PRIORITIES: Mapping[str, Priority] = {
 }
 
 
-def schedule(
-    program: Program, machine: Machine, *, limits: Mapping[Bank, int]
-) -> Program:
+def schedule(program: Program, machine: Machine, *, limits: Mapping[Bank, int]) -> Program:
     """``program`` with every block in the order that the machine model likes best.
 
     Of several list schedules (one per priority, and the given order) the fastest is kept,
@@ -110,9 +108,7 @@ class _Scheduler:
         )
 
 
-def _heights(
-    steps: Sequence[Step], successors: Sequence[Sequence[int]]
-) -> tuple[int, ...]:
+def _heights(steps: Sequence[Step], successors: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """Longest way from each operation to the end of the block, in cycles."""
     heights = [0] * len(steps)
     for index in reversed(range(len(steps))):
@@ -124,9 +120,7 @@ def _heights(
     return tuple(heights)
 
 
-def best_order(
-    block: Block, machine: Machine, limits: Mapping[Bank, int]
-) -> tuple[Operation, ...]:
+def best_order(block: Block, machine: Machine, limits: Mapping[Bank, int]) -> tuple[Operation, ...]:
     """The operations of ``block`` in the best order found."""
     count = len(block.operations)
     orders = [list(range(count))]
@@ -244,7 +238,7 @@ def _choose(
 
     def key(index: int) -> tuple[int, ...]:
         one = block.steps[index]
-        start = pipeline.earliest(one)[1]
+        start = pipeline.earliest(one)[2]
         if pipeline.changes_state(one):
             start += STATE_CHANGE_PENALTY
         own_mask = effects(block.operations[index]).mask

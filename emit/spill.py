@@ -120,9 +120,7 @@ def spill(
             entry.extend(rewriter.store(argument, temporary))
             argument = temporary
         arguments.append(argument)
-    rewriter.result.program = replace(
-        program, arguments=tuple(arguments), body=[*entry, *body]
-    )
+    rewriter.result.program = replace(program, arguments=tuple(arguments), body=[*entry, *body])
     return rewriter.result
 
 

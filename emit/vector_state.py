@@ -13,7 +13,12 @@ from fractions import Fraction
 from oxegg.emit.program import (
     ELEMENT_WIDTHS,
     LMULS,
-    ZERO, Loop, Operation, Program, Register, VectorState,
+    ZERO,
+    Loop,
+    Operation,
+    Program,
+    Register,
+    VectorState,
 )
 from oxegg.errors import EmitError
 from oxegg.isa import TABLE

@@ -9,7 +9,6 @@ from oxegg.emit.program import (
     LMULS,
     STACK_POINTER,
     ZERO,
-    Loop,
     Operation,
     Program,
     Register,

@@ -167,8 +167,21 @@ class _Generator:
         if group is None:
             return []
         registers, state = self.vectors[group], self._state(group)
-        name = pick(("vadd.vv", "vsub.vv", "vxor.vv", "vmul.vv", "vadd.vi", "vmacc.vv", "vmv.v.v",
-                     "vmv.v.i", "vmv.v.x", "vadd.vx", "vmacc.vx"))
+        name = pick(
+            (
+                "vadd.vv",
+                "vsub.vv",
+                "vxor.vv",
+                "vmul.vv",
+                "vadd.vi",
+                "vmacc.vv",
+                "vmv.v.v",
+                "vmv.v.i",
+                "vmv.v.x",
+                "vadd.vx",
+                "vmacc.vx",
+            )
+        )
         target = pick(registers)
         first: Register | int = pick(registers)
         last: Register | int = pick(registers)
@@ -198,8 +211,13 @@ class _Generator:
             operands = (pick(narrow), pick(wide), self.random.randint(0, 7))
         elif name == "vzext.vf2":
             operands = (pick(wide), pick(narrow))
-            state = VectorState(2 * state.sew, state.lmul * 2, state.vl, state.tail_undisturbed,
-                                state.mask_undisturbed)
+            state = VectorState(
+                2 * state.sew,
+                state.lmul * 2,
+                state.vl,
+                state.tail_undisturbed,
+                state.mask_undisturbed,
+            )
         elif name == "vwaddu.wv":
             operands = (pick(wide), pick(wide), pick(narrow))
         else:
@@ -256,8 +274,17 @@ class _Generator:
         if group is None:
             return []
         registers, state = self.vectors[group], self._state(group)
-        name = pick(("vmseq.vv", "vmsltu.vv", "vmand.mm", "vmxor.mm", "vmorn.mm", "vmerge.vvm",
-                     "vmerge.vvm"))
+        name = pick(
+            (
+                "vmseq.vv",
+                "vmsltu.vv",
+                "vmand.mm",
+                "vmxor.mm",
+                "vmorn.mm",
+                "vmerge.vvm",
+                "vmerge.vvm",
+            )
+        )
         masks = self.masks
         if name == "vmerge.vvm":
             operands = (pick(registers), pick(registers), pick(registers), pick(masks))
