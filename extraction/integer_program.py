@@ -86,9 +86,6 @@ def _choose_options(built: _Model) -> None:
 
 def _require_children(built: _Model) -> None:
     residual = built.residual
-    pays = any(
-        cost < 0 for options in residual.options.values() for o in options for cost in o.cost
-    )
     support: dict[int, list[cp_model.IntVar]] = {eclass: [] for eclass in built.needed}
     for eclass, options in residual.options.items():
         uses: dict[int, list[cp_model.IntVar]] = {}

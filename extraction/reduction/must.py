@@ -14,8 +14,8 @@ class MustSets:
     """``of_class[c]`` as a bit set over positions in ``order``; components leaves first.
 
     A class must have itself and whatever all of its options must have through their children:
-    the greatest fixpoint; options that always lead back to the class don't count. ``cyclic`` holds the classes of components with more
-    than one member.
+    the greatest fixpoint; options that always lead back to the class don't count. ``cyclic``
+    holds the classes of components with more than one member.
     """
 
     order: list[int]

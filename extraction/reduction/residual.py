@@ -58,12 +58,13 @@ class Residual:
         totals = tuple(columns)
         return sum(max(totals[j] for j in level) for level in self.levels)
 
-    def users(self) -> dict[int, list[int]]:
-        """For each open class the classes with an option that needs it (each once)."""
-        users: dict[int, list[int]] = {eclass: [] for eclass in self.options}
+    def users(self) -> dict[int, set[int]]:
+        """For each open class the classes with an option that needs it."""
+        users: dict[int, set[int]] = {eclass: set() for eclass in self.options}
         for eclass, options in self.options.items():
-            for child in frozenset().union(*(option.children for option in options)):
-                users[child].append(eclass)
+            for option in options:
+                for child in option.children:
+                    users[child].add(eclass)
         return users
 
     @property

@@ -105,15 +105,13 @@ def inline(residual: Residual) -> bool:
     where each use is multiplied out (the class is then needed at most once).
     """
     users = residual.users()
-    frozen: set[int] = set()  # `users` is stale around classes that were just rewritten
     changed = False
     for eclass in list(residual.options):
         above = users[eclass]
-        if eclass in residual.roots or not above or frozen.intersection((eclass, *above)):
-            continue
         options = residual.options[eclass]
-        uses = sum(eclass in o.children for user in above for o in residual.options[user])
-        if not _worth_inlining(options, len(above), uses):
+        if eclass in residual.roots or eclass in above or not above:
+            continue
+        if not _worth_inlining(residual, eclass, above):
             continue
         for user in above:
             residual.options[user] = [
@@ -121,17 +119,29 @@ def inline(residual: Residual) -> bool:
                 for option in residual.options[user]
                 for merged in _multiplied(user, option, eclass, options)
             ]
-        frozen.update(above, *(option.children for option in options))
+        # From here on `users` may hold a class too many, which only makes this rule more timid.
+        for option in options:
+            for child in option.children:
+                users[child].discard(eclass)
+                users[child] |= above
         del residual.options[eclass]
         changed = True
     return changed
 
 
-def _worth_inlining(options: list[Option], users: int, uses: int) -> bool:
-    if len(options) == 1 and not any(options[0].cost):
+def _worth_inlining(residual: Residual, eclass: int, above: set[int]) -> bool:
+    options = residual.options[eclass]
+    free = len(options) == 1 and not any(options[0].cost)
+    if not free and len(above) > 1:
+        return False
+    uses = 0
+    for user in above:
+        for option in residual.options[user]:
+            uses += eclass in option.children
+    if free:
         width = len(options[0].children)
         return uses * width <= uses + width + 4
-    return users == 1 and uses * len(options) <= uses + len(options)
+    return uses * len(options) <= uses + len(options)
 
 
 def _multiplied(user: int, option: Option, eclass: int, inner: list[Option]) -> list[Option]:
