@@ -208,7 +208,9 @@ class BlockSource:
             # rs1 = x0 asks for the most (rd given) or for the present vl (rd = x0).
             requested = f"x{source}" if source else f"{1 << 64}" if rd else "None"
             second = operands.get("rs2", 0)
-            vtype = str(operands["vtypei"]) if name == "vsetvli" else f"x{second}" if second else "0"
+            vtype = (
+                str(operands["vtypei"]) if name == "vsetvli" else f"x{second}" if second else "0"
+            )
         temporary = self._temporary()
         self._emit(f"{temporary} = state.set_vl({requested}, {vtype})", "state.refresh()")
         self._write(rd, temporary)
@@ -253,7 +255,8 @@ class BlockSource:
     def _effectful(e: Expression) -> bool:
         """Whether computing the value matters even when nobody keeps it."""
         return isinstance(e, Apply) and (
-            e.operation in ("load", "store_conditional") or any(map(BlockSource._effectful, e.arguments))
+            e.operation in ("load", "store_conditional")
+            or any(map(BlockSource._effectful, e.arguments))
         )
 
     def _value(self, code: ScalarCode, e: Expression) -> str:
@@ -262,7 +265,9 @@ class BlockSource:
                 size = code.constant(bits) or 64
                 arguments = f"{code.cut(address)}, {code.cut(value)}, {size // 8}"
                 return f"store_conditional({arguments})"
-            case Apply(op, (a, b)) if op in ("lt", "eq", "ne", "le") and code.record.timing == "alu":
+            case Apply(op, (a, b)) if (
+                op in ("lt", "eq", "ne", "le") and code.record.timing == "alu"
+            ):
                 return f"1 if {code.compare(op, a, b)} else 0"
             case Apply("feq" | "flt" | "fle", _):
                 return f"int({code.integer(e)})"

@@ -105,8 +105,7 @@ def call(
     engine.run(TEXT_BASE + entry, RETURN_ADDRESS, max_instructions)
     _check_convention(saved, _saved_registers(state))
     arrays = tuple(
-        _array(memory, buffer, address)
-        for buffer, address in zip(buffers, addresses, strict=True)
+        _array(memory, buffer, address) for buffer, address in zip(buffers, addresses, strict=True)
     )
     executed = {pc - TEXT_BASE: count for pc, count in sorted(engine.executed().items())}
     if clock is None:
@@ -160,9 +159,7 @@ def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) 
     return addresses
 
 
-def _pass_arguments(
-    state: State, arguments: Sequence[Argument], addresses: Sequence[int]
-) -> None:
+def _pass_arguments(state: State, arguments: Sequence[Argument], addresses: Sequence[int]) -> None:
     integers: list[int] = []
     floats: list[float | np.generic] = []
     places = iter(addresses)
@@ -206,4 +203,3 @@ def _array(memory: Memory, buffer: Buffer, address: int) -> Array:
     if isinstance(buffer.data, int):
         return raw
     return raw.view(buffer.data.dtype).reshape(buffer.data.shape)
-

@@ -68,8 +68,12 @@ class Clock:
         return -(-(self.ticks + self._tail) // TICKS)
 
     def advance(
-        self, block: Block, number: int, config: VectorConfig,
-        events: list[tuple[int, int]], taken: bool,
+        self,
+        block: Block,
+        number: int,
+        config: VectorConfig,
+        events: list[tuple[int, int]],
+        taken: bool,
     ) -> None:
         """Account for one execution of ``block``; ``number`` identifies ``config``."""
         key: Key = (block.start, number, taken)
@@ -84,8 +88,12 @@ class Clock:
         self._node = step.target
 
     def _step(
-        self, block: Block, number: int, config: VectorConfig,
-        events: list[tuple[int, int]], taken: bool,
+        self,
+        block: Block,
+        number: int,
+        config: VectorConfig,
+        events: list[tuple[int, int]],
+        taken: bool,
     ) -> _Step:
         plans = self._plans.get((block.start, number))
         if plans is None:

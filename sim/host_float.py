@@ -63,9 +63,7 @@ def fma32(a: float, b: float, c: float) -> float:
 
 def fma64(a: float, b: float, c: float) -> float:
     """The binary64 nearest to a * b + c."""
-    return from_bits64(
-        ieee.fma(ieee.DOUBLE, bits64(a), bits64(b), bits64(c), ieee.NEAREST_EVEN)
-    )
+    return from_bits64(ieee.fma(ieee.DOUBLE, bits64(a), bits64(b), bits64(c), ieee.NEAREST_EVEN))
 
 
 def fma32_array(a: Array, b: Array, c: Array) -> Array:

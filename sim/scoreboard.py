@@ -177,9 +177,7 @@ class Scoreboard:
                 earliest = max(earliest, max(reader.start, whole) - plan.latency)
         return earliest
 
-    def _memory_time(
-        self, plan: Plan, new_lines: int | None, start: int
-    ) -> tuple[int, int, int]:
+    def _memory_time(self, plan: Plan, new_lines: int | None, start: int) -> tuple[int, int, int]:
         """Start, occupancy and latency after the memory has had its say."""
         occupancy, latency = plan.occupancy, plan.latency
         if new_lines is None:
@@ -264,4 +262,3 @@ def _complete(result: VectorResult) -> int:
 
 def _after(ticks: Mapping[int, int], now: int) -> tuple[tuple[int, int], ...]:
     return tuple(sorted((key, tick - now) for key, tick in ticks.items() if tick > now))
-

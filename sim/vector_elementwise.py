@@ -15,7 +15,6 @@ from oxegg.sim.element_code import FLOAT_RESULT, RING, ElementCode
 from oxegg.sim.host_float import canonical, fma_array, minimum_number, store_float, to_int_array
 from oxegg.sim.integers import quotient_array, remainder_array, round_shift
 from oxegg.sim.reference import Context
-from oxegg.sim.state import State
 from oxegg.sim.vector_groups import Group
 from oxegg.sim.vector_views import Views
 
@@ -39,13 +38,14 @@ def bf16_narrow(bits: Array) -> Array:
     return np.where(nan, np.uint32(0x7FC0), rounded)
 
 
-def saturator(state: State) -> Callable[[Array, int, int], Array]:
-    """Clamping that records in vxsat whether it changed anything."""
+def saturator(views: Views) -> Callable[[Array, int, int], Array]:
+    """Clamping that records in vxsat whether it changed any active element."""
 
     def saturate(values: Array, low: int, high: int) -> Array:
         clamped = np.minimum(np.maximum(values, low), high)
-        if (clamped != values).any():
-            state.vxsat = 1
+        changed = clamped != values
+        if (changed & views.mask() if views.masked else changed).any():
+            views.state.vxsat = 1
         return clamped
 
     return saturate
@@ -126,11 +126,14 @@ def _write_lines(code: ElementCode, e: Expression, target: Group, views: Views) 
 
 
 def _bindings(
-    groups: dict[str, Group], views: Views, widths: dict[str, int], scalars: list[str],
+    groups: dict[str, Group],
+    views: Views,
+    widths: dict[str, int],
+    scalars: list[str],
     reads: set[str],
 ) -> dict[str, Any]:
     """Names that the generated source uses."""
-    found: dict[str, Any] = {"saturate": saturator(views.state), "bf16_narrow": bf16_narrow}
+    found: dict[str, Any] = {"saturate": saturator(views), "bf16_narrow": bf16_narrow}
     found["by_element"] = _by_element
     for name, group in groups.items():
         if group.width == 1:
@@ -163,8 +166,7 @@ def _by_element(operation: str, bits: Array, width: int) -> Array:
     e = Apply(operation, (Name("value"),))
     source_width = 8 * bits.dtype.itemsize
     results = [
-        Context({"value": int(value)}, {"value": source_width}, width).evaluate(e)
-        for value in bits
+        Context({"value": int(value)}, {"value": source_width}, width).evaluate(e) for value in bits
     ]
     return np.array(results, f"u{width // 8}")
 
@@ -179,8 +181,12 @@ def _needs_reference(e: Expression, frm: int) -> bool:
 
 
 def _by_reference(
-    record: Instruction, groups: dict[str, Group], views: Views, widths: dict[str, int],
-    scalars: list[str], sew: int,
+    record: Instruction,
+    groups: dict[str, Group],
+    views: Views,
+    widths: dict[str, int],
+    scalars: list[str],
+    sew: int,
 ) -> Callable[..., None]:
     """The instruction by the reference interpreter, element by element."""
     expression = record.statements[0].value
@@ -205,4 +211,3 @@ def _by_reference(
         write(np.array(results, f"u{max(8, target.width) // 8}"))
 
     return operation
-

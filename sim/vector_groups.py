@@ -69,9 +69,9 @@ def _check_overlaps(record: Instruction, groups: dict[str, Group], masked: bool)
     carries = any(o.kind == "v0" for o in record.operands)
     if (masked or carries) and 0 in target.span and not single_result:
         raise ReservedEncoding("the destination overlaps the mask v0")
-    strict = any(
-        operation in record.semantics for operation in NO_OVERLAP
-    ) or (target.operand.fields > 1 and "indexed" in record.semantics)
+    strict = any(operation in record.semantics for operation in NO_OVERLAP) or (
+        target.operand.fields > 1 and "indexed" in record.semantics
+    )
     if strict and masked and 0 in target.span:
         raise ReservedEncoding("the destination overlaps the mask v0")
     for group in groups.values():

@@ -81,23 +81,25 @@ def elements_at(
     writers = [views.writer(group, field=field) for field in range(fields)] if not write else []
     memory, kind = access.memory.bytes, f"u{size}"
     lanes = np.arange(size)
+    steps = np.arange(fields, dtype=np.uint64) * np.uint64(size)
 
     def operation(address: int, *arguments: int) -> None:
         base = offsets(*arguments) + np.uint64(address)
         active = views.mask() if views.masked else np.ones(views.vl, np.bool_)
-        if active.any():
-            wanted = np.concatenate([base[active] + np.uint64(f * size) for f in range(fields)])
-            access.scattered(wanted, size, write=write)
-        for field in range(fields):
-            where = (base[active] + np.uint64(field * size)).astype(np.int64)
-            places = where[:, None] + lanes
-            if write:
-                # Later elements win where two have the same address, as in order.
-                memory[places] = data[field][active].copy().view(np.uint8).reshape(-1, size)
-            else:
-                result = np.zeros(views.vl, kind)
-                result[active] = np.ascontiguousarray(memory[places]).view(kind)[:, 0]
-                writers[field](result)
+        # Element by element, each with all its fields: the order that overlapping stores show.
+        starts = base[active][:, None] + steps
+        if starts.size:
+            access.scattered(starts.ravel(), size, write=write)
+        places = starts.astype(np.int64)[:, :, None] + lanes
+        if write:
+            values = np.stack([field[active] for field in data], axis=1)
+            memory[places] = values.view(np.uint8).reshape(places.shape)
+            return
+        loaded = np.ascontiguousarray(memory[places]).view(kind)[:, :, 0]
+        for field, writer in enumerate(writers):
+            result = np.zeros(views.vl, kind)
+            result[active] = loaded[:, field]
+            writer(result)
 
     return operation
 
@@ -192,4 +194,3 @@ def memory_operation(site: Site, access: Access, way: str) -> Operation:
         "indexed": lambda: _indexed_offsets(site),
     }[mode]()
     return elements_at(site, access, group, offsets, write=write)
-
