@@ -138,11 +138,10 @@ class Array(NDArrayOperatorsMixin, Traced):
     def __getitem__(self, key: Any) -> Array:
         if self.known is not None and not contains_traced(key):
             return self.viewed(lambda content: _index_any(content, key), key)
-        keys = key if isinstance(key, tuple) else (key,)
-        basic = all(isinstance(k, int | slice | np.integer) or k in (None, ...) for k in keys)
-        if not basic:
+        keys: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
+        if not all(map(_is_basic, keys)):
             return Array(indexing.index(self.value, key))
-        assignable = key if None not in keys else None
+        assignable = None if any(k is None for k in keys) else key
         return self.viewed(lambda content: _index_any(content, key), assignable)
 
     def __len__(self) -> int:
@@ -238,6 +237,11 @@ class Array(NDArrayOperatorsMixin, Traced):
         if hasattr(np.ndarray, name):
             raise cant_lower(name)
         raise AttributeError(f"'numpy.ndarray' object has no attribute '{name}'")
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether an index gives a view rather than a copy."""
+    return isinstance(key, int | slice | np.integer) or key is None or key is Ellipsis
 
 
 def _index_any(content: Any, key: Any) -> Any:

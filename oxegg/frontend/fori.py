@@ -78,9 +78,10 @@ def _fold(
     traced = _trace_body(axis, first, body, starts)
     if any(r.type is not v.type or r.shape != v.shape for r, v in zip(traced.results, starts)):
         return None
+    hidden = _hidden(axis, starts, traced.results)
     adopted = [_renamed(v, r.dims) for v, r in zip(starts, traced.results, strict=True)]
-    if adopted != starts:  # the body's own names for the axes save renaming inside the loop
-        starts, traced = adopted, _trace_body(axis, first, body, adopted)
+    if hidden or adopted != starts:  # the body's own axis names save renaming inside the loop
+        starts, traced = adopted, _trace_body(axis, first, body, adopted, hidden)
     states, results = traced.states, traced.results
     bodies = [_in_layout(r, v, axis) for r, v in zip(results, starts, strict=True)]
     terms = [v.term for v in starts]
@@ -98,15 +99,25 @@ class _Body:
 
 
 def _trace_body(
-    axis: Axis, first: int, body: Callable[..., Any], starts: Sequence[Value]
+    axis: Axis,
+    first: int,
+    body: Callable[..., Any],
+    starts: Sequence[Value],
+    hidden: Sequence[Axis] = (),
 ) -> _Body:
     index = iota(axis, I64)
     if first:
         index = pointwise("add", index, const(first, I64))
-    states = [state(f"{axis.name}_{i}", axis, v.type, v.axes) for i, v in enumerate(starts)]
+    states = [state(f"{axis.name}_{i}", axis, v.type, (*v.axes, *hidden)) for i, v in enumerate(starts)]
     held = [Array(Value(s, v.dims)) for s, v in zip(states, starts, strict=True)]
     results = [value_of(r) for r in _step(body, Array(Value(index, weak=True)), held)]
     return _Body(states, results)
+
+
+def _hidden(axis: Axis, starts: Sequence[Value], results: Sequence[Value]) -> list[Axis]:
+    """Counters of outer loops that the state comes to depend on."""
+    found = {a for v in (*starts, *results) for a in v.term.axes if a not in v.axes}
+    return sorted(found - {axis}, key=lambda a: a.name)
 
 
 def _renamed(value: Value, dims: tuple[Dimension, ...]) -> Value:

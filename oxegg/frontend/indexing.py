@@ -36,6 +36,14 @@ class Run:
         return Run(positions.start, positions.step, len(positions))
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A slice whose start moves with the counters of open loops."""
+
+    start: Affine
+    length: int
+
+
 def _shown(key: slice) -> str:
     parts = [key.start, key.stop] + ([key.step] if key.step is not None else [])
     return ":".join("" if p is None else str(p) for p in parts)
@@ -55,10 +63,9 @@ def index(value: Value, key: Any) -> Value:
         if k is None:
             dims.append(())
             continue
-        dim = next(rest)
-        mapping |= _walk(dim, k, used)
-        if isinstance(k, slice):
-            dims.append(_kept(dim, mapping))
+        walked, kept = _walk(next(rest), k, used)
+        mapping |= walked
+        dims += kept
     return _viewed(value, mapping, dims)
 
 
@@ -86,7 +93,8 @@ def expanded(key: Any, rank: int) -> list[Key]:
 def _entry(k: Any) -> Key:
     """An int, slice, None or Ellipsis as it is; anything else as a value."""
     if isinstance(k, slice):
-        return slice(*(_bound(b) for b in (k.start, k.stop, k.step)))
+        bounds = k.start, k.stop, k.step
+        return _window(k) or slice(*map(_bound, bounds))
     if k is None or k is Ellipsis:
         return k
     if isinstance(k, int | np.integer) and not isinstance(k, bool):
@@ -112,6 +120,19 @@ def _static_entry(k: np.ndarray[Any, Any]) -> Key:
     return value_of(np.flatnonzero(k) if k.dtype == np.bool_ and k.ndim == 1 else k)
 
 
+def _window(k: slice) -> Window | None:
+    """A slice such as ``[i * 4 : i * 4 + 4]`` in a loop over i."""
+    if k.step is not None or not isinstance(k.start, Traced) or k.start.known is not None:
+        return None
+    start, stop = (affine_of(value_of(b).term) for b in (k.start, k.stop))
+    if start is None or stop is None or start.terms != stop.terms:
+        return None
+    length = stop.offset - start.offset
+    if length < 1:
+        raise LoweringError(f"slice {start}:{stop} is empty")
+    return Window(start, length)
+
+
 def _bound(b: Any) -> int | None:
     if isinstance(b, Traced):
         if b.known is None:
@@ -130,7 +151,7 @@ def _flattened_where_needed(value: Value, keys: Sequence[Key]) -> Value:
         if k is None:
             continue
         dim = value.dims[position]
-        if len(dim) > 1 and (isinstance(k, Value) or not _cuts_cleanly(dim, k)):
+        if len(dim) > 1 and (isinstance(k, Value | Window) or not _cuts_cleanly(dim, k)):
             value = flatten(value, position)
         position += 1
     return value
@@ -156,19 +177,44 @@ def _merged_run(dim: Dimension, run: Run) -> dict[Axis, Run | int] | None:
     return None
 
 
-def _walk(dim: Dimension, k: int | slice, used: set[Axis]) -> dict[Axis, Affine]:
-    """How the axes of one dimension are walked under an index."""
+def _walk(
+    dim: Dimension, k: int | slice | Window, used: set[Axis]
+) -> tuple[dict[Axis, Affine], list[Dimension]]:
+    """How the axes of one dimension are walked under an index, and the dimension left."""
     length = extent(dim)
+    if isinstance(k, Window):
+        return _through(dim, k, used)
     if isinstance(k, int):
         if not -length <= k < length:
             raise LoweringError(f"index {k} is out of bounds for a dimension of length {length}")
-        return _digits(dim, k % length)
+        return _digits(dim, k % length), []
     run = Run.of(k, length)
     if not dim:
-        return {}
+        return {}, [()]
     runs = {dim[0]: run} if len(dim) == 1 else _merged_run(dim, run)
     assert runs is not None
-    return {a: Affine(r) if isinstance(r, int) else _run(a, r, used) for a, r in runs.items()}
+    walked = {a: Affine(r) if isinstance(r, int) else _run(a, r, used) for a, r in runs.items()}
+    return walked, [tuple(b for a in dim for b in walked[a].axes)]
+
+
+def _through(
+    dim: Dimension, window: Window, used: set[Axis]
+) -> tuple[dict[Axis, Affine], list[Dimension]]:
+    """A window whose start moves with the counters of open loops."""
+    low, high = window.start.range
+    if low < 0 or high + window.length > extent(dim):
+        raise LoweringError(
+            f"a slice from {window.start} of length {window.length} leaves its dimension"
+            f" of length {extent(dim)}"
+        )
+    if not dim:
+        return {}, [()]
+    if window.length == 1:
+        return {dim[0]: window.start}, [()]
+    fresh = names().derive(dim[0].name, window.length, used)
+    used.add(fresh)
+    index = Affine.of(window.start.offset, {**dict(window.start.terms), fresh: 1})
+    return {dim[0]: index}, [(fresh,)]
 
 
 def _digits(dim: Dimension, position: int) -> dict[Axis, Affine]:
@@ -189,10 +235,6 @@ def _run(axis: Axis, run: Run, used: set[Axis]) -> Affine:
     return Affine(run.start, ((fresh, run.step),))
 
 
-def _kept(dim: Dimension, mapping: dict[Axis, Affine]) -> Dimension:
-    return tuple(b for a in dim for b in mapping[a].axes)
-
-
 def _advanced(value: Value, keys: Sequence[Key]) -> Value:
     """Index arrays: those that count evenly are views, the others gathers."""
     picks = [k for k in keys if isinstance(k, Value)]
@@ -208,14 +250,15 @@ def _advanced(value: Value, keys: Sequence[Key]) -> Value:
             dims.append(())
             continue
         dim = next(rest)
-        if isinstance(k, slice):
-            mapping |= _walk(dim, k, used)
-            dims.append(_kept(dim, mapping))
+        if isinstance(k, slice | Window):
+            walked, kept = _walk(dim, k, used)
+            mapping |= walked
+            dims += kept
             continue
         places.append(len(dims))
         dims.append((_MARK,))
         if isinstance(k, int):
-            mapping |= _walk(dim, k, used)
+            mapping |= _walk(dim, k, used)[0]
         elif dim:
             _pick(dim[0], next(wanted), mapping, gathers)
         else:
@@ -250,7 +293,7 @@ def _separate(
         a
         for dim, k in zip(value.dims, owned, strict=True)
         for a in dim
-        if isinstance(k, slice) or len(picks) > 1
+        if isinstance(k, slice | Window) or len(picks) > 1
     }
     used = kept | {a for d in dims for a in d}
     renames: dict[Axis, Axis] = {}

@@ -52,6 +52,11 @@ def _position(k: Key, length: int) -> Run | int | Value:
         if not -length <= k < length:
             raise LoweringError(f"index {k} is out of bounds for a dimension of length {length}")
         return k % length
+    if not isinstance(k, Value):
+        raise LoweringError(
+            "storing in a slice that moves with a loop",
+            hint="store whole arrays, or single positions out[i] = ...",
+        )
     if k.dims:
         raise LoweringError(
             "storing through an index array",
