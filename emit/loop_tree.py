@@ -79,13 +79,15 @@ class _Builder:
         return level
 
     def _first_axis(self, task: Value, context: frozenset[Axis]) -> Axis:
-        """Closing axes go inside all others; the nest's order decides among the rest."""
+        """The nest's order decides, as far as axes don't have to lie inside others.
+
+        The task's own closing axis, axes of scans, and axes of reductions whose results are used
+        inside while other axes of theirs are still open, all have to wait.
+        """
         open_axes = task.domain - context
-        outer = open_axes - {task.axis} if task.closes_loop and task.axis else open_axes
-        if task.kind == "store":
-            inner = {v.axis for v in _scans_under(task) if v.axis}
-            outer = (open_axes - inner) or open_axes
-        return min(outer or open_axes, key=lambda a: self.rank[a])
+        waiting = {task.axis} if task.closes_loop else set[Axis | None]()
+        waiting |= {v.axis for v in _carried_under(task, context)}
+        return min((open_axes - waiting) or open_axes, key=lambda a: self.rank[a])
 
     def _scan(self, sinks: list[Value], context: frozenset[Axis], done: set[int]) -> _Scan:
         """Find what executes at this level and what each item needs from this level."""
@@ -98,6 +100,8 @@ class _Builder:
                 return
             placed.add(id(value))
             task = bool(value.domain - context)
+            if value.closes_loop and not task and not sink:
+                raise EmitError(f"the loop over {value.axis} would have to end inside itself")
             found: list[Value] = []
             inside(value, found, set())
             scan.needs[id(value)] = found
@@ -151,18 +155,18 @@ def lane_of(task: Value) -> Axis | None:
     return task.lane
 
 
-def _scans_under(value: Value) -> list[Value]:
+def _carried_under(task: Value, context: frozenset[Axis]) -> list[Value]:
+    """Scans, reductions and folds with open axes that a task's work uses."""
     found: list[Value] = []
-    stack, seen = list(value.operands), set[int]()
+    stack, seen = list(task.operands), set[int]()
     while stack:
-        operand = stack.pop()
-        if id(operand) in seen:
+        value = stack.pop()
+        if id(value) in seen or not value.axes - context:
             continue
-        seen.add(id(operand))
-        if operand.kind == "scan":
-            found.append(operand)
-        if not operand.closes_loop:
-            stack.extend(operand.operands)
+        seen.add(id(value))
+        if value.kind == "scan" or value.closes_loop:
+            found.append(value)
+        stack.extend(value.operands)
     return found
 
 

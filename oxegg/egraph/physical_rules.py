@@ -71,7 +71,9 @@ def scalar_texts(operators: set[str]) -> list[str]:
 def scalar_reductions(operators: set[str]) -> list[str]:
     """Reductions on the scalar engine, one element after the other."""
     texts: list[str] = []
-    for key in sorted(o.removeprefix("reduce:") for o in operators if o.startswith("reduce:")):
+    scalar = {operator_key(name, operand, target) for name, operand, target in supported()}
+    reductions = {o.removeprefix("reduce:") for o in operators if o.startswith("reduce:")}
+    for key in sorted(reductions & scalar):
         texts.append(
             f'(rule ((= l (At t 0 "s")) (= t (Red "{key}" k x))) ((union l (Acc1 "s:{key}" k (At x 0 "s"))))'
             f' :ruleset physical :name "acc s:{key}")'

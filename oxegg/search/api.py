@@ -1,0 +1,185 @@
+"""``oxegg.compile``: one kernel, one machine, one report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from oxegg.costmodels import Machine, load_machine
+from oxegg.errors import UsageError
+from oxegg.frontend import lower
+from oxegg.ir.term import Kernel
+from oxegg.search.compiled import CompiledKernel
+from oxegg.search.driver import EFFORTS, Job, Search, Trial, baseline, peak_memory_mb, search
+from oxegg.search.saturation import MODES
+from oxegg.search.work import kernel_roofline
+from oxegg.verify import Verdict, check
+
+APPROXIMATION_ULPS = 16
+ASSUMPTIONS = {
+    "exact": [],
+    "real": ["inputs are finite and no intermediate result overflows or is NaN"],
+    "approx": ["inputs are finite and no intermediate result overflows or is NaN"],
+}
+
+
+def compile_kernel(
+    source: Callable[..., Any] | str | Path | Kernel,
+    *,
+    kernel: str | None = None,
+    machine: str | Path | Machine = "ox-card",
+    mode: str = "real",
+    effort: str = "quick",
+    seconds: float | None = None,
+    sizes: Mapping[str, int] | None = None,
+    place: str = "auto",
+    peers: Sequence[str] = ("generic",),
+    without: Sequence[str] = (),
+) -> CompiledKernel:
+    """Superoptimize a NumPy kernel for a machine.
+
+    ``source``: a function, a file (``"file.py:kernel"``) or a lowered kernel. ``mode`` is "exact",
+    "real" or "approx" (what may be rewritten), ``effort`` "quick", "normal" or "max", ``seconds`` a
+    limit over the effort's own, ``place`` where inputs and outputs lie ("spm", "dram", "auto").
+    ``without`` switches rule families off. Raises :class:`oxegg.errors.OxeggError`.
+    """
+    if mode not in MODES:
+        raise UsageError(f"no mode {mode!r}", hint=f"use one of {', '.join(MODES)}")
+    if effort not in EFFORTS:
+        raise UsageError(f"no effort {effort!r}", hint=f"use one of {', '.join(EFFORTS)}")
+    if place not in ("spm", "dram", "auto"):
+        raise UsageError(f"no place {place!r}", hint="use spm, dram or auto")
+    started = time.monotonic()
+    lowered = source if isinstance(source, Kernel) else lower(source, kernel, dict(sizes or {}))
+    lowering = time.monotonic() - started
+    target = machine if isinstance(machine, Machine) else load_machine(machine)
+    level = EFFORTS[effort]
+    if seconds is not None:
+        level = replace(level, seconds=seconds)
+    job = Job(lowered, target, mode, place, tuple(without))
+    found = search(job, level)
+    found.seconds = {"lower": round(lowering, 4), **found.seconds}
+    generic = baseline(job) if "generic" in peers else None
+    verdict = check(
+        lowered,
+        found.best.runner,
+        mode=mode,  # type: ignore[arg-type]
+        eps=_epsilon(lowered) if mode == "approx" else 0.0,
+    )
+    report = make_report(job, found, generic, verdict)
+    report["seconds"]["total"] = round(time.monotonic() - started, 3)
+    return CompiledKernel(found, report)
+
+
+def _epsilon(kernel: Kernel) -> float:
+    types = [o.value.type for o in kernel.outputs if o.value.type.is_float]
+    return APPROXIMATION_ULPS * max((t.unit_roundoff for t in types), default=0.0)
+
+
+def make_report(
+    job: Job, found: Search, generic: Trial | None, verdict: Verdict
+) -> dict[str, Any]:
+    """The fields of report.json (docs: the contract with users)."""
+    best, prepared = found.best, found.prepared
+    choice = best.candidate.choice
+    roof = kernel_roofline(
+        prepared.graph, choice.nodes, choice.program, job.machine, found.place
+    )
+    solution, saturated = choice.solution, prepared.saturated
+    return {
+        "kernel": job.kernel.name,
+        "size": _sizes(job.kernel),
+        "machine": job.machine.name,
+        "mode": job.mode,
+        "place": found.place,
+        "correct": verdict.correct,
+        "error_over_bound": verdict.error_over_bound,
+        "field_check": None,
+        "cycles": best.result.cycles,
+        "instructions": best.result.instructions,
+        "cycles_generic": generic.result.cycles if generic else None,
+        "instructions_generic": generic.result.instructions if generic else None,
+        "roofline_cycles": roof.cycles,
+        "roofline_limit": roof.limit,
+        "lower_bound_cycles": roof.cycles,
+        "predicted_cycles": round(best.predicted),
+        "cycles_peer": {},
+        "instructions_peer": {},
+        "extraction": {
+            "cost": solution.cost,
+            "bound": solution.lower_bound,
+            "status": solution.status,
+            "method": solution.method,
+            "seconds": round(solution.seconds, 4),
+        },
+        "loops": [
+            {
+                "label": loop.label,
+                "instructions": loop.instructions,
+                "trips": loop.trips,
+                "ii": None,
+                "bound": None,
+                "status": "list-scheduled",
+                "seconds": None,
+            }
+            for loop in best.code.loops
+        ],
+        "egraph": {
+            "nodes": saturated.rows,
+            "classes": saturated.classes,
+            "stopped_by": saturated.stopped_by,
+            "growth": [
+                {"phase": g.phase, "nodes": g.rows, "classes": None} for g in saturated.growth
+            ],
+        },
+        "engines": _engines(best),
+        "stalls": dict(best.result.stalls),
+        "rules": sorted(
+            {n.split("@")[0].removesuffix("<-") for n, m in saturated.matches.items() if m and "@" in n}
+        ),
+        "program": best.candidate.label,
+        "nests": [str(nest) for nest in best.nests],
+        "tried": [
+            {
+                "program": t.candidate.label,
+                "nests": [str(n) for n in t.nests],
+                "predicted": round(t.predicted),
+                "cycles": t.result.cycles,
+            }
+            for t in found.tried
+        ],
+        "spills": best.code.statistics.spills,
+        "checks": _checks(verdict),
+        "failures": [str(failure) for failure in verdict.failures],
+        "assumptions": ASSUMPTIONS[job.mode],
+        "seconds": {**found.seconds},
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def _sizes(kernel: Kernel) -> dict[str, int]:
+    return {a.name: a.size for term in kernel.inputs for a in term.attributes[1]}
+
+
+def _engines(best: Trial) -> dict[str, float]:
+    """Busy share of each engine: its busiest unit."""
+    units = best.result.units
+    vector = max((share for unit, share in units.items() if unit in ("VA", "VL", "VS")), default=0.0)
+    scalar = max(
+        (share for unit, share in units.items() if unit not in ("VA", "VL", "VS")), default=0.0
+    )
+    return {
+        "scalar": round(scalar, 4),
+        "vector": round(vector, 4),
+        "tensor": 0.0,
+        "near_memory": 0.0,
+        "dma": 0.0,
+    }
+
+
+def _checks(verdict: Verdict) -> list[dict[str, Any]]:
+    detail = f"{verdict.points} elements compared, {verdict.excluded} left open by the source"
+    return [{"name": "emitted code on the simulator", "passed": verdict.correct, "detail": detail}]

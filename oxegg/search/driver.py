@@ -1,0 +1,244 @@
+"""The compiler's main loop: saturate once, extract several programs, simulate the best nests."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
+
+from oxegg.costmodels import Machine
+from oxegg.egraph.saturate import Limits
+from oxegg.emit.backend import MachineCode, generate
+from oxegg.emit.lowering.program import lower
+from oxegg.emit.nest import Nest
+from oxegg.emit.physical import PhysicalProgram
+from oxegg.emit.program import Program
+from oxegg.emit.schedule import estimated_cycles
+from oxegg.emit.stages import Stage
+from oxegg.errors import EmitError, LoweringError
+from oxegg.ir.term import Kernel
+from oxegg.search import nests, programs
+from oxegg.search.measure import Place, Runner, place_of
+from oxegg.search.programs import Candidate
+from oxegg.search.saturation import Prepared, allowed_rules, generic_rules, prepare
+from oxegg.sim import CallResult
+from oxegg.verify import input_sets
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look: nests ranked per stage, programs kept, simulations, seconds."""
+
+    nests: int
+    programs: int
+    simulations: int
+    seconds: float
+    limits: Limits
+
+
+EFFORTS: dict[str, Effort] = {
+    "quick": Effort(14, 3, 6, 10.0, Limits(algebra_iterations=4)),
+    "normal": Effort(60, 5, 24, 60.0, Limits(algebra_iterations=6, rows=60_000, seconds=20)),
+    "max": Effort(240, 8, 120, 600.0, Limits(algebra_iterations=8, rows=150_000, seconds=60)),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One nest of one program, emitted and simulated."""
+
+    candidate: Candidate
+    nests: tuple[Nest, ...]
+    code: MachineCode
+    runner: Runner
+    result: CallResult
+    predicted: float
+
+    @property
+    def score(self) -> float:
+        """Simulated cycles; of two equally fast programs the shorter one wins."""
+        assert self.result.cycles is not None
+        return self.result.cycles + 0.01 * self.result.instructions
+
+
+@dataclass
+class Search:
+    """What a search found and what it tried on the way."""
+
+    kernel: Kernel
+    prepared: Prepared
+    best: Trial
+    tried: list[Trial]
+    place: Place
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to compile and for what."""
+
+    kernel: Kernel
+    machine: Machine
+    mode: str = "real"
+    place: str = "auto"
+    without: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        return self.mode == "exact"
+
+
+def search(job: Job, effort: Effort) -> Search:
+    """The best program found for a kernel within the effort's time."""
+    clock = _Clock()
+    prepared = prepare(job.kernel, allowed_rules(job.mode, job.without), effort.limits)
+    clock.lap("saturate")
+    found = programs.candidates(prepared.graph, job.machine, "dag")
+    clock.lap("extract")
+    deadline = clock.started + 0.5 * effort.seconds
+    plans = _plans(job, found, effort, deadline)
+    clock.lap("nests")
+    inputs = timing_inputs(job.kernel)
+    place = place_of(found[0].choice.program, job.machine, job.place)
+    tried: list[Trial] = []
+    for candidate, nests_ in plans:
+        trial = _try(job, candidate, nests_, place, inputs)
+        if trial is not None:
+            tried.append(trial)
+        if tried and (len(tried) >= effort.simulations or time.monotonic() > deadline):
+            break
+    clock.lap("simulate")
+    if not tried:
+        raise LoweringError(
+            "every program found needs more registers than the machine has",
+            hint="split the kernel into smaller ones",
+        )
+    best = min(tried, key=lambda t: t.score)
+    return Search(job.kernel, prepared, best, tried, place, clock.laps)
+
+
+def baseline(job: Job) -> Trial:
+    """The generic compiler: same front and back end, no rewriting, LMUL 1, nothing unrolled."""
+    limits = Limits(algebra_iterations=3)
+    prepared = prepare(job.kernel, generic_rules(job.mode), limits)
+    candidate = programs.generic(prepared.graph, job.machine)
+    plan = tuple(nests.generic_nest(stage, job.machine) for stage in candidate.stages)
+    place = place_of(candidate.choice.program, job.machine, job.place)
+    trial = _try(job, candidate, plan, place, timing_inputs(job.kernel))
+    if trial is None:
+        raise LoweringError("the baseline program doesn't fit the machine's registers")
+    return trial
+
+
+def timing_inputs(kernel: Kernel) -> list[Array]:
+    """The inputs that cycles are counted on: the first (random) set of the verifier."""
+    first = next(iter(input_sets(kernel, seed=0)))
+    return [first.arrays[term.attributes[0]] for term in kernel.inputs]
+
+
+def _plans(
+    job: Job, found: Sequence[Candidate], effort: Effort, deadline: float
+) -> Iterator[tuple[Candidate, tuple[Nest, ...]]]:
+    """(program, nest per stage) in the order of their predicted cycles."""
+    options: list[tuple[float, Candidate, tuple[Nest, ...]]] = []
+    for candidate in found[: effort.programs + 3]:
+        ranked = [
+            nests.rank(
+                candidate.choice.program,
+                stage,
+                nests.enumerate_nests(stage, job.machine, budget=effort.nests),
+                job.machine,
+                job.exact,
+            )
+            for stage in candidate.stages
+        ]
+        if not all(ranked):
+            continue
+        options += _combinations(candidate, ranked)
+        if time.monotonic() > deadline and options:
+            break
+    options.sort(key=lambda option: option[0])
+    for _, candidate, plan in options:
+        yield candidate, plan
+
+
+def _combinations(
+    candidate: Candidate, ranked: Sequence[Sequence[nests.Ranked]]
+) -> Iterator[tuple[float, Candidate, tuple[Nest, ...]]]:
+    """The best nest of every stage, and all programs that differ from that in one stage."""
+    best = [choices[0] for choices in ranked]
+    total = sum(r.predicted for r in best)
+    yield total, candidate, tuple(r.nest for r in best)
+    for stage, choices in enumerate(ranked):
+        for other in choices[1:8]:
+            plan = [r.nest for r in best]
+            plan[stage] = other.nest
+            yield total - best[stage].predicted + other.predicted, candidate, tuple(plan)
+
+
+def _try(
+    job: Job,
+    candidate: Candidate,
+    plan: Sequence[Nest],
+    place: Place,
+    inputs: Sequence[Array],
+) -> Trial | None:
+    """Emit and simulate one program; None when it doesn't fit the registers."""
+    physical = candidate.choice.program
+    program = _lowered(job, physical, candidate.stages, plan)
+    if program is None:
+        return None
+    try:
+        code = generate(program, job.machine)
+    except EmitError:
+        return None
+    runner = runner_for(job.kernel, physical, code, job.machine, place)
+    result = runner.call(inputs, timing=True)
+    predicted = estimated_cycles(code.program, job.machine)
+    return Trial(candidate, tuple(plan), code, runner, result, predicted)
+
+
+def _lowered(
+    job: Job, physical: PhysicalProgram, stages: Sequence[Stage], plan: Sequence[Nest]
+) -> Program | None:
+    try:
+        return lower(
+            physical, list(zip(stages, plan, strict=True)), job.machine, exact=job.exact
+        )
+    except EmitError:
+        return None
+
+
+def runner_for(
+    kernel: Kernel, physical: PhysicalProgram, code: MachineCode, machine: Machine, place: Place
+) -> Runner:
+    shapes = tuple(tuple(a.size for a in out.layout) for out in kernel.outputs)
+    types = tuple(out.value.type.numpy for out in kernel.outputs)
+    return Runner(code.code, physical, shapes, types, machine, place)
+
+
+class _Clock:
+    """Seconds per phase."""
+
+    def __init__(self) -> None:
+        self.started = self.last = time.monotonic()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = round(now - self.last, 4)
+        self.last = now
+
+
+def peak_memory_mb() -> int:
+    """Largest resident size of this process or any of its children so far."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return max(own, children) // 1024
+

@@ -1,0 +1,111 @@
+"""Different programs for one kernel: extraction under different restrictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from oxegg.costmodels import Machine
+from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
+from oxegg.emit.physical import walk
+from oxegg.emit.stages import Stage, split
+from oxegg.errors import LoweringError
+from oxegg.extraction import Method
+from oxegg.search.choose import Choice, Filter, choose
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An extracted program cut into stages; ``label`` says under which restriction."""
+
+    label: str
+    choice: Choice
+    stages: tuple[Stage, ...]
+
+
+def candidates(graph: PhysicalGraph, machine: Machine, method: Method) -> list[Candidate]:
+    """Programs that differ, cheapest first by extraction cost."""
+    found: dict[tuple[object, ...], Candidate] = {}
+    for label, keep in _filters(graph):
+        try:
+            choice = choose(graph, machine, keep=keep, method=method)
+        except LoweringError:
+            continue
+        key = _signature(choice)
+        if key not in found:
+            found[key] = Candidate(label, choice, tuple(split(choice.program)))
+    if not found:
+        raise LoweringError(
+            "no combination of instructions computes this kernel",
+            hint="mode exact has no elementary functions: try --mode real",
+        )
+    return sorted(found.values(), key=lambda c: c.choice.solution.cost)
+
+
+def generic(graph: PhysicalGraph, machine: Machine) -> Candidate:
+    """The baseline's choice: lanes along the innermost axis in source order, no buffers."""
+    kernel = graph.encoding.kernel
+    layouts = [o.layout for o in kernel.outputs] + [i.attributes[1] for i in kernel.inputs]
+    axes = [layout[-1] for layout in layouts if layout]
+    wanted = [graph.encoding.axes.index(a) + 1 for a in axes if a in graph.encoding.axes]
+    tries = [_both(_lanes({0, lane}), _no_buffers) for lane in wanted]
+    for keep in (*tries, _no_buffers, _any):
+        try:
+            choice = choose(graph, machine, keep=keep, method="dag")
+        except LoweringError:
+            continue
+        return Candidate("generic", choice, tuple(split(choice.program)))
+    raise LoweringError("no combination of instructions computes this kernel")
+
+
+def _filters(graph: PhysicalGraph) -> Iterator[tuple[str, Filter]]:
+    """Restrictions that lead to different programs: buffers of our own or not, one lane axis."""
+    yield "no buffers", _no_buffers
+    yield "free", _any
+    for number, axis in enumerate(graph.encoding.axes):
+        if axis.size > 1:
+            yield f"lanes {axis.name}", _both(_lanes({0, number + 1}), _no_buffers)
+            yield f"lanes {axis.name}, buffers", _lanes({0, number + 1})
+    yield "scalar", _lanes({0})
+
+
+def _any(node: PhysicalNode) -> bool:
+    del node
+    return True
+
+
+def _no_buffers(node: PhysicalNode) -> bool:
+    return not (node.operator == "Stored" and node.attributes[0] < OUTPUT_LAYOUT)
+
+
+def _lanes(allowed: set[int]) -> Filter:
+    """Only nodes whose lanes run along one of these axes (0: scalars)."""
+
+    def keep(node: PhysicalNode) -> bool:
+        match node.operator:
+            case "Stored":
+                return node.attributes[1] in allowed
+            case "Load":
+                return node.attributes[0] in allowed
+            case "LoadView" | "GatherL" | "Index" | "FoldL":
+                return node.attributes[1] in allowed
+            case "ScanL":
+                return node.attributes[2] in allowed
+            case "Lanes1" | "Lanes2":
+                return node.attributes[1] + 1 in allowed
+            case _:
+                return True
+
+    return keep
+
+
+def _both(first: Filter, second: Filter) -> Filter:
+    return lambda node: first(node) and second(node)
+
+
+def _signature(choice: Choice) -> tuple[object, ...]:
+    """What distinguishes programs: every value's kind, form, lanes and place in memory."""
+    return tuple(
+        (v.kind, v.form, v.name, v.lane, v.axis, v.bits, v.access.strides if v.access else None)
+        for v in walk(choice.program.stores)
+    )

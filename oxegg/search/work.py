@@ -1,0 +1,70 @@
+"""What a program has to do at least, for the roofline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oxegg.costmodels import KernelWork, Machine, Roofline, Traffic, roofline
+from oxegg.emit.physical import Buffer, PhysicalProgram
+from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
+from oxegg.rules.vector_engine import FORMS
+
+_KINDS = (  # prefix of the instruction, kind of costmodels.roofline
+    ("vfdiv", "div"), ("vfrdiv", "div"), ("vfsqrt", "sqrt"), ("vfadd", "fma"), ("vfsub", "fma"),
+    ("vfrsub", "fma"), ("vfmul", "fma"), ("vfm", "fma"), ("vfnm", "fma"), ("vdiv", "idiv"),
+    ("vmul", "mul"), ("vmacc", "mul"), ("vadd", "int"), ("vsub", "int"), ("vrsub", "int"),
+)  # fmt: skip
+_MIN_MAX = ("vfmin", "vfmax", "vmin", "vmax", "vfmerge", "vmf", "vms")
+
+
+def kernel_roofline(
+    graph: PhysicalGraph,
+    nodes: Iterable[PhysicalNode],
+    program: PhysicalProgram,
+    machine: Machine,
+    place: str,
+) -> Roofline:
+    """The bound for this algebra on this machine's scalar and vector engines.
+
+    Bytes are those of inputs and outputs, each once; operations those that extraction chose.
+    """
+    read = sum(b.bytes for b in program.inputs if isinstance(b, Buffer))
+    written = sum(b.bytes for b in program.outputs)
+    traffic = Traffic(read, written)
+    operations: dict[tuple[str, int], int] = {}
+    for node in nodes:
+        if node.operator in ("Ins2", "Ins3", "Acc1", "Acc2", "Lanes1", "Lanes2"):
+            _count(graph, node, operations)
+    copied = 0 if operations else min(read, written)
+    work = KernelWork(
+        spm=traffic if place == "spm" else Traffic(),
+        dram=traffic if place == "dram" else Traffic(),
+        copied=copied,
+        operations=operations,
+    )
+    return roofline(machine, work, engines=frozenset({"scalar", "vector"}))
+
+
+def _count(
+    graph: PhysicalGraph, node: PhysicalNode, operations: dict[tuple[str, int], int]
+) -> None:
+    key = node.attributes[0]
+    form = FORMS.get(key)
+    if form is None or form.encodings[0].instruction.startswith(_MIN_MAX):
+        return
+    name = form.encodings[0].instruction
+    kind = next((kind for prefix, kind in _KINDS if name.startswith(prefix)), None)
+    if kind is None:
+        return
+    mask = graph.classes[node.eclass].free
+    for child in node.children:
+        mask |= graph.classes[child].free
+    points = 1
+    for number, axis in enumerate(graph.encoding.axes):
+        points *= axis.size if mask >> number & 1 else 1
+    closes = node.operator.startswith(("Acc1", "Lanes1"))
+    results = 1
+    for number, axis in enumerate(graph.encoding.axes):
+        results *= axis.size if graph.classes[node.eclass].free >> number & 1 else 1
+    width = (kind, max(form.type.bits, 8))
+    operations[width] = operations.get(width, 0) + points - (results if closes else 0)
