@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oxegg.errors import LoweringError
 from oxegg.frontend.dtypes import cast
 from oxegg.frontend.elementwise import like, power
 from oxegg.frontend.value import Dimension, Value, flatten
-from oxegg.ir import Axis, Term, const, pointwise, reduce, scan
+from oxegg.ir import Axis, Term, concat, const, iota, pointwise, reduce, scan
 from oxegg.ir.types import BOOL, F16, F32, F64, I64, U64, ElementType
 
 
@@ -50,12 +49,17 @@ def running(operator: str, value: Value, axis: int) -> Value:
         return value
     if dim[0] in value.term.axes:
         return value.with_term(scan(operator, dim[0], value.term))
-    if operator in ("add", "mul", "xor"):
-        raise LoweringError(
-            "a running reduction over copies of one value",
-            hint="multiply by np.arange(1, n + 1) instead",
-        )
-    return value
+    return value.with_term(_running_copies(operator, dim[0], value.term))
+
+
+def _running_copies(operator: str, axis: Axis, term: Term) -> Term:
+    """The running reduction of copies of ``term``."""
+    if operator == "add":
+        count = pointwise("add", iota(axis, I64), const(1, I64))
+        return pointwise("mul", term, cast(count, term.type))
+    if operator in ("mul", "xor"):
+        return scan(operator, axis, concat(axis, [(axis, term)]))
+    return term
 
 
 def accumulator(type_: ElementType) -> ElementType:

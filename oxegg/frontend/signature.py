@@ -54,6 +54,8 @@ def read_signature(
     annotated = {n: hints[n] for n in parameters if hasattr(hints.get(n), "dim_str")}
     known = _known_sizes(annotated, sizes)
     _refuse_unknown(sizes, known, parameters)
+    for axis, size in known.items():
+        names.declare(axis, size)
     arrays = tuple(_parameter(n, a, known, names) for n, a in annotated.items())
     static = {
         name: sizes.get(name, parameter.default)
@@ -142,7 +144,6 @@ def _axis(
                 hint=f'give --size {label}=..., or write "{label}=64" in the annotation',
             )
         size, like = known[label], label
-        names.declare(label, size)
     else:
         size, like = _evaluate(token if not fixed else fixed, known), _first_name(token)
     if size < 1:

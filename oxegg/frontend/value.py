@@ -16,7 +16,7 @@ from typing import Any
 from oxegg.errors import LoweringError
 from oxegg.frontend.names import names
 from oxegg.frontend.substitute import substitute, weight
-from oxegg.ir import Affine, Axis, ElementType, Term, at, concat, const, gather, iota, pointwise
+from oxegg.ir import Affine, Axis, ElementType, Term, concat, const, gather, iota, pointwise
 from oxegg.ir.types import I32
 
 _HEAVY = 100  # nodes of a term that is better not renamed
@@ -228,7 +228,7 @@ def flatten(value: Value, position: int) -> Value:
     dim = value.dims[position]
     merged = names().derive(dim[-1].name, extent(dim), value.axes)
     if len(dim) == 2 and dim[0].size <= _MAX_PARTS:
-        rows = [at(value.term, {dim[0]: Affine(i)}) for i in range(dim[0].size)]
+        rows = [substitute(value.term, {dim[0].name: Affine(i)}) for i in range(dim[0].size)]
         term = concat(merged, [(dim[1], row) for row in rows])
     else:
         term = value.term

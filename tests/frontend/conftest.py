@@ -63,7 +63,7 @@ def check_function(function: Function, seed: int = 0, **sizes: int) -> Kernel:
     return lowered
 
 
-@pytest.fixture(name="agree")
+@pytest.fixture(name="agree", scope="session")
 def agree_() -> Callable[..., Kernel]:
     """``agree(function, *annotations, **sizes)``."""
 
