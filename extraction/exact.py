@@ -7,10 +7,11 @@ an early answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from oxegg.extraction import answer_set
+from oxegg.extraction.perturb import perturb
 from oxegg.extraction.problem import Problem
 from oxegg.extraction.reduction import reduce
 from oxegg.extraction.reduction.lift import greedy_selection, lift, split
@@ -27,7 +28,8 @@ def prove(
 
     ``incumbent`` is any choice for the roots; the result is never dearer.
     """
-    deadline = time.perf_counter() + seconds
+    start = time.perf_counter()
+    deadline = start + seconds
     best = restrict(problem, incumbent)
     integers = integer_costs(problem, evaluate(problem, best))
     upper = _integer_cost(problem, integers, best)
@@ -40,10 +42,35 @@ def prove(
         best = _shrink(problem, residual, integers, best, deadline)
     if residual.hopeless:
         return best, integers.bound(residual.upper)
-    selection, bound = _solve_parts(residual, deadline, seed)
-    if selection is not None:
-        best = cheaper(problem, best, lift(problem, residual, selection))
-    return best, integers.bound(min(bound, residual.upper))
+    for stage in _STAGES:
+        if stage.patience and not problem.has_negative_costs:
+            selection = perturb(residual, patience=stage.patience, deadline=deadline, seed=seed)
+            best = _accept(problem, residual, integers, best, selection)
+            best = _shrink(problem, residual, integers, best, deadline)
+            if residual.hopeless:
+                return best, integers.bound(residual.upper)
+        stop = start + stage.share * seconds
+        selection, bound = _solve_parts(residual, stop, stage.solvers, seed)
+        residual.lower = max(residual.lower, min(bound, residual.upper))
+        best = _accept(problem, residual, integers, best, selection)
+        if residual.lower >= residual.upper:
+            break
+    return best, integers.bound(min(residual.lower, residual.upper))
+
+
+def _accept(
+    problem: Problem,
+    residual: Residual,
+    integers: IntegerCosts,
+    best: dict[int, int],
+    selection: Selection | None,
+) -> dict[int, int]:
+    """The cheaper of ``best`` and what ``selection`` stands for; ``upper`` follows."""
+    if selection is None:
+        return best
+    choice = restrict(problem, lift(problem, residual, selection))
+    residual.upper = min(residual.upper, _integer_cost(problem, integers, choice))
+    return cheaper(problem, best, choice)
 
 
 def _shrink(
@@ -56,57 +83,83 @@ def _shrink(
     """Reduce to a fixpoint; every better incumbent found on the way lets the rules cut deeper."""
     while True:
         reduce(residual, deadline)
+        upper = residual.upper
         selection = None if residual.hopeless else greedy_selection(residual)
-        if selection is None:
-            return best
-        choice = restrict(problem, lift(problem, residual, selection))
-        cost = _integer_cost(problem, integers, choice)
-        if cost >= residual.upper:
-            return best
-        best = cheaper(problem, best, choice)
-        residual.upper = cost
-        if not residual.options or time.perf_counter() >= deadline:
+        best = _accept(problem, residual, integers, best, selection)
+        if residual.upper == upper or time.perf_counter() >= deadline:
             return best
 
 
-def _solve_parts(residual: Residual, deadline: float, seed: int) -> tuple[Selection | None, int]:
+def _solve_parts(
+    residual: Residual, deadline: float, solvers: Sequence[_Solver], seed: int
+) -> tuple[Selection | None, int]:
     """Solve independent parts one after the other, the small ones first."""
+    if not residual.options:
+        return {}, residual.objective(residual.paid)
     parts = split(residual)
-    paid = 0 if len(parts) == 1 and parts[0] is residual else residual.objective(residual.paid)
-    bound = paid
+    alone = len(parts) == 1
+    outside = 0 if parts[0] is residual else residual.objective(residual.paid)
+    bound = outside
     selection: Selection = {}
     for index, part in enumerate(parts):
         start = greedy_selection(part)
-        cap = residual.upper if len(parts) > 1 else residual.upper - paid
-        if start is not None and len(parts) > 1:
-            cap = min(cap, total(part, start))
-        share = (deadline - time.perf_counter()) / (len(parts) - index)
-        outcome = _race(replace(part, upper=cap), start, share, seed)
-        bound += outcome.bound
-        found = outcome.selection or start
-        if found is None:
+        if start is None:
             return None, residual.upper
-        selection |= found
+        upper = residual.upper - outside if alone else total(part, start)
+        share = (deadline - time.perf_counter()) / (len(parts) - index)
+        outcome = _race(replace(part, upper=upper), start, solvers, share, seed)
+        bound += outcome.bound
+        selection |= outcome.selection or start
     return selection, bound
 
 
-def _race(part: Residual, start: Selection | None, seconds: float, seed: int) -> Outcome:
-    """Core-guided search first; what it leaves open goes to CP-SAT with what is known by then."""
+def _race(
+    part: Residual, start: Selection, solvers: Sequence[_Solver], seconds: float, seed: int
+) -> Outcome:
+    """One solver after the other in equal time; each starts from what is known by then."""
     deadline = time.perf_counter() + seconds
-    outcome = Outcome(None, part.floor())
-    if answer_set.available(part):
-        outcome = answer_set.solve(part, seconds / 2, seed)
+    best, bound = None, part.floor()
+    for index, solver in enumerate(solvers):
+        left = (deadline - time.perf_counter()) / (len(solvers) - index)
+        if left <= 0 or bound >= part.upper:
+            break
+        outcome = solver(part, best or start, left, seed)
+        bound = max(bound, outcome.bound)
         if outcome.selection is not None:
-            part = replace(part, upper=total(part, outcome.selection))
-        if outcome.bound >= part.upper:
-            return replace(outcome, bound=part.upper)
-    # Imported here because loading the solver takes longer than most extractions.
+            best = outcome.selection
+            part = replace(part, upper=total(part, best))
+    return Outcome(best, min(bound, part.upper))
+
+
+def _integer_program(part: Residual, start: Selection, seconds: float, seed: int) -> Outcome:
+    # Imported here because loading this solver takes longer than most extractions.
     from oxegg.extraction import integer_program
 
-    hint = outcome.selection or start
-    second = integer_program.solve(part, hint, deadline - time.perf_counter(), seed)
-    bound = max(outcome.bound, second.bound)
-    return Outcome(second.selection or outcome.selection, bound)
+    return integer_program.solve(part, start, seconds, seed)
+
+
+def _answer_set(part: Residual, start: Selection, seconds: float, seed: int) -> Outcome:
+    if not answer_set.available(part):
+        return Outcome(None, part.floor())
+    return answer_set.solve(part, seconds, seed)
+
+
+_Solver = Callable[[Residual, Selection, float, int], Outcome]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Improve the incumbent (unless ``patience`` is 0), then prove until ``share`` is spent."""
+
+    share: float
+    patience: int
+    solvers: Sequence[_Solver]
+
+
+_STAGES = (
+    _Stage(share=0.1, patience=0, solvers=(_answer_set,)),
+    _Stage(share=1.0, patience=16, solvers=(_answer_set, _integer_program)),
+)
 
 
 def _integer_cost(problem: Problem, integers: IntegerCosts, choice: Mapping[int, int]) -> int:

@@ -22,7 +22,8 @@ def prune(residual: Residual) -> bool:
     changed = len(promoted) > len(residual.roots)
     residual.roots |= promoted
     bound = _Bound(residual, must, always)
-    if bound.hopeless:
+    residual.lower = max(residual.lower, residual.objective(bound.base))
+    if residual.lower >= residual.upper:
         residual.hopeless = True
         return True
     for eclass, options in residual.options.items():
@@ -91,7 +92,6 @@ class _Bound:
             [self.least[eclass] for eclass in must.order], dtype=np.int64
         ).reshape(len(must.order), len(residual.paid))
         self.base = add(residual.paid, self._total(always))
-        self.hopeless = residual.objective(self.base) >= residual.upper
         everything = add(residual.paid, tuple(self.weights.sum(axis=0).tolist()))
         self.slack = residual.objective(everything) >= residual.upper
         self.totals: dict[int, Cost] = {}

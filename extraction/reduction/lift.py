@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from oxegg.extraction.greedy_dag import shared_trees
 from oxegg.extraction.problem import Problem
-from oxegg.extraction.reduction.residual import Residual, Selection
+from oxegg.extraction.reduction.residual import Option, Residual, Selection
+from oxegg.extraction.solution import restrict
 
 
 def lift(problem: Problem, residual: Residual, selection: Selection) -> dict[int, int]:
@@ -17,43 +19,47 @@ def lift(problem: Problem, residual: Residual, selection: Selection) -> dict[int
     return {int(problem.node_class[node]): node for node in picks}
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What is left of a residual as a problem of its own; node ``i`` is ``options[i]``."""
+
+    problem: Problem
+    classes: list[int]
+    options: list[Option]
+
+    @classmethod
+    def of(cls, residual: Residual) -> Rest:
+        """Integer costs become floats, which hold them exactly."""
+        ids = {eclass: index for index, eclass in enumerate(residual.options)}
+        flat = [(eclass, o) for eclass, options in residual.options.items() for o in options]
+        children = [[ids[child] for child in sorted(option.children)] for _, option in flat]
+        names = ("",) * len(flat)
+        problem = Problem(
+            labels=names,
+            node_names=names,
+            class_names=("",) * len(ids),
+            node_class=np.array([ids[eclass] for eclass, _ in flat], dtype=np.int64),
+            child_start=np.cumsum([0, *map(len, children)], dtype=np.int64),
+            child_class=np.array([c for row in children for c in row], dtype=np.int64),
+            costs=np.array([option.cost for _, option in flat], dtype=np.float64),
+            column_level=np.array(_column_levels(residual), dtype=np.int64),
+            roots=tuple(ids[root] for root in sorted(residual.roots)),
+        )
+        return cls(problem, list(ids), [option for _, option in flat])
+
+    def selection(self, choice: Mapping[int, int]) -> Selection:
+        """The needed part of a choice in ``problem`` as a selection of the residual."""
+        needed = restrict(self.problem, choice)
+        return {self.classes[eclass]: self.options[node] for eclass, node in needed.items()}
+
+
 def greedy_selection(residual: Residual) -> Selection | None:
     """The greedy DAG extraction of what is left, restricted to what its roots need."""
     if not residual.options:
         return {}
-    ids = {eclass: index for index, eclass in enumerate(residual.options)}
-    flat = [(eclass, o) for eclass, options in residual.options.items() for o in options]
-    children = [[ids[child] for child in sorted(option.children)] for _, option in flat]
-    names = ("",) * len(flat)
-    inner = Problem(
-        labels=names,
-        node_names=names,
-        class_names=("",) * len(ids),
-        node_class=np.array([ids[eclass] for eclass, _ in flat], dtype=np.int64),
-        child_start=np.cumsum([0, *map(len, children)], dtype=np.int64),
-        child_class=np.array([c for row in children for c in row], dtype=np.int64),
-        costs=np.array([option.cost for _, option in flat], dtype=np.float64),
-        column_level=np.array(_column_levels(residual), dtype=np.int64),
-        roots=tuple(ids[root] for root in sorted(residual.roots)),
-    )
-    choice = shared_trees(inner)
-    if choice is None:
-        return None
-    names_back = list(ids)
-    full = {names_back[eclass]: flat[node][1] for eclass, node in choice.items()}
-    return needed_part(residual, full)
-
-
-def needed_part(residual: Residual, full: Selection) -> Selection:
-    """The part of ``full`` that the roots need."""
-    needed: Selection = {}
-    stack = sorted(residual.roots)
-    while stack:
-        eclass = stack.pop()
-        if eclass not in needed:
-            needed[eclass] = full[eclass]
-            stack.extend(sorted(full[eclass].children))
-    return needed
+    rest = Rest.of(residual)
+    choice = shared_trees(rest.problem)
+    return None if choice is None else rest.selection(choice)
 
 
 def split(residual: Residual) -> list[Residual]:

@@ -36,6 +36,7 @@ class Residual:
     paid: Cost
     upper: int
     picks: list[int] = field(default_factory=list[int])
+    lower: int = -(2**62)  # a proven bound, as far as the rules have seen one
     hopeless: bool = False  # no choice is cheaper than `upper`
 
     @classmethod
