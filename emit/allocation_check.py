@@ -18,13 +18,12 @@ Contents = dict[Place, frozenset[Part]]
 
 def check_allocation(allocation: Allocation) -> None:
     """Raise ``EmitError`` naming the first operation whose registers are wrong."""
-    homes = allocation.homes
     for operation in operations(allocation.program.body):
-        _check_constraints(operation, homes)
-    contents: Contents = {}
+        _check_constraints(operation, allocation.homes)
+    walk = _Walk(allocation.homes)
     for argument in allocation.program.arguments:
-        _write(contents, argument, homes)
-    _walk(allocation.program.body, contents, homes)
+        walk.write(argument)
+    walk.body(allocation.program.body)
 
 
 def _check_constraints(operation: Operation, homes: Mapping[Register, int]) -> None:
@@ -46,55 +45,68 @@ def _check_constraints(operation: Operation, homes: Mapping[Register, int]) -> N
             raise EmitError(f"the fields aren't consecutive in `{operation}`")
 
 
-def _walk(
-    body: Sequence[Operation | Loop], contents: Contents, homes: Mapping[Register, int]
-) -> None:
-    """Execute ``body`` on ``contents`` (in place)."""
-    for item in body:
-        if isinstance(item, Operation):
-            _execute(item, contents, homes)
-            continue
-        # What holds at the head of a loop holds on entry and after every iteration.
+class _Walk:
+    """Execution of a program on what each hardware register holds."""
+
+    def __init__(self, homes: Mapping[Register, int]) -> None:
+        self.homes = homes
+        self.contents: Contents = {}
+        self.written: set[Register] = set()
+
+    def body(self, body: Sequence[Operation | Loop]) -> None:
+        for item in body:
+            if isinstance(item, Operation):
+                self.execute(item)
+            else:
+                self.loop(item)
+
+    def loop(self, loop: Loop) -> None:
+        """What holds at the head of a loop holds on entry and after every iteration."""
         while True:
-            head = dict(contents)
-            _walk(item.body, contents, homes)
+            head = dict(self.contents)
+            self.body(loop.body)
             merged = {
-                place: parts & contents.get(place, frozenset()) for place, parts in head.items()
+                place: parts & self.contents.get(place, frozenset())
+                for place, parts in head.items()
             }
             if merged == head:
-                break
-            contents.clear()
-            contents.update(merged)
+                return
+            self.contents = merged
 
-
-def _execute(operation: Operation, contents: Contents, homes: Mapping[Register, int]) -> None:
-    effect = effects(operation)
-    for register in effect.reads:
-        for part, place in _places(register, homes):
-            if part not in contents.get(place, frozenset()):
+    def execute(self, operation: Operation) -> None:
+        effect = effects(operation)
+        for register in effect.reads:
+            # The old tail of a result that was never written may be anything.
+            if register in self.written and not self.holds(register):
                 raise EmitError(f"{register} has lost its value before `{operation}`")
-    if is_move(operation) and operation.operands[1] not in FIXED:
-        target, source = operation.operands[:2]
-        assert isinstance(target, Register)
-        assert isinstance(source, Register)
-        held = [contents[place] for _, place in _places(source, homes)]
-        _write(contents, target, homes)
-        for (part, place), parts in zip(_places(target, homes), held, strict=True):
-            contents[place] = frozenset({part, *(kept for kept in parts if kept[0] != target)})
-        return
-    for register in effect.writes:
-        _write(contents, register, homes)
+        if is_move(operation) and operation.operands[1] not in FIXED:
+            target, source = operation.operands[:2]
+            assert isinstance(target, Register)
+            assert isinstance(source, Register)
+            held = [self.contents[place] for _, place in self.places(source)]
+            self.write(target)
+            for (part, place), parts in zip(self.places(target), held, strict=True):
+                others = (kept for kept in parts if kept[0] != target)
+                self.contents[place] = frozenset({part, *others})
+            return
+        for register in effect.writes:
+            self.write(register)
 
+    def holds(self, register: Register) -> bool:
+        """Whether every part of the register is where it should be."""
+        return all(
+            part in self.contents.get(place, frozenset()) for part, place in self.places(register)
+        )
 
-def _write(contents: Contents, register: Register, homes: Mapping[Register, int]) -> None:
-    """A new value for ``register``: copies of the old one are no longer its value."""
-    for place, parts in contents.items():
-        if any(part[0] == register for part in parts):
-            contents[place] = frozenset(part for part in parts if part[0] != register)
-    for part, place in _places(register, homes):
-        contents[place] = frozenset({part})
+    def write(self, register: Register) -> None:
+        """A new value for ``register``: copies of the old one are no longer its value."""
+        self.written.add(register)
+        for place, parts in self.contents.items():
+            if any(part[0] == register for part in parts):
+                self.contents[place] = frozenset(part for part in parts if part[0] != register)
+        for part, place in self.places(register):
+            self.contents[place] = frozenset({part})
 
-
-def _places(register: Register, homes: Mapping[Register, int]) -> list[tuple[Part, Place]]:
-    home = homes[register]
-    return [((register, k), (register.bank, home + k)) for k in range(register.group)]
+    def places(self, register: Register) -> list[tuple[Part, Place]]:
+        home = self.homes[register]
+        return [((register, k), (register.bank, home + k)) for k in range(register.group)]

@@ -169,7 +169,7 @@ def _overlaps(
             if kind is None or source is result:
                 continue
             for a in result.registers:
-                yield from (Overlap(a, b, kind) for b in source.registers if a != b)
+                yield from (Overlap(a, b, kind) for b in source.registers)
 
 
 def _overlap_kind(

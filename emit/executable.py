@@ -192,7 +192,7 @@ def _startup(
         Line("jalr", (RA, 0, T0)),
     ]
     for index, (argument, place) in enumerate(zip(arguments, places, strict=True)):
-        if isinstance(argument, OutputBuffer) and place is not None:
+        if isinstance(argument, OutputBuffer) and argument.lower and place is not None:
             items.extend(_compare(index, argument, place, data))
     items += [
         Line("addi", (A0, 0, 0)),

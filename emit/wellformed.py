@@ -92,7 +92,7 @@ def _problems(operation: Operation, program: Program, vlen: int) -> Iterator[str
     if operation.state is not None:
         yield from _state_problems(operation.state, vlen)
     for overlap in effects(operation).overlaps:
-        if overlap.result == overlap.source:
+        if overlap.result == overlap.source and not overlap.allows(0, 0):
             yield f"{overlap.result} can't be result and source"
 
 
