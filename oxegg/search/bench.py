@@ -96,4 +96,7 @@ def _run(task: _Task) -> dict[str, Any]:
         )
     except OxeggError as error:
         return {"kernel": task.row.name, "machine": task.machine, "error": str(error)}
+    except Exception as error:  # one kernel's bug must not lose the others' results
+        problem = f"internal error, {type(error).__name__}: {error}"
+        return {"kernel": task.row.name, "machine": task.machine, "correct": False, "error": problem}
     return compiled.report

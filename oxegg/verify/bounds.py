@@ -254,7 +254,7 @@ class _Analysis:
             inner.found.update(zip(map(id, held), carried, strict=True))
             inner.compute(inside, states)
             carried = [
-                inner.lookup(body).aligned(body.axes, state.axes)
+                inner.lookup(body).closed().aligned(body.axes, state.axes)
                 for body, state in zip(bodies, held, strict=True)
             ]
         chosen = int(which)

@@ -26,6 +26,9 @@ _SAFETY = 1 + 2.0**-10
 _LONGEST_SUM = 1 << 24
 
 
+_HOPELESS = 500.0  # roundings * unit beyond which a relative bound says nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Enclosure:
     """The exact value of a term and how far any permitted evaluation may be from it.
@@ -63,6 +66,8 @@ class Enclosure:
         "Improved error bounds for inner products in floating-point arithmetic", 2013.
         """
         products = self.roundings * math.log1p(self.unit)
+        if products > _HOPELESS:
+            return math.inf
         return math.expm1(products + math.log1p((self.addends - 1) * self.unit))
 
     @property
@@ -86,6 +91,11 @@ class Enclosure:
     def settled(self) -> Enclosure:
         """As a leaf of what follows: all error so far is carried."""
         return replace(self, carried=self.error, roundings=0, addends=1)
+
+    def closed(self) -> Enclosure:
+        """As a leaf that nothing is rearranged into: the state between two steps of a fold."""
+        settled = self.settled()
+        return replace(settled, magnitude=np.abs(settled.value)) if self.unit else settled
 
     def aligned(self, axes: Sequence[Axis], to: Sequence[Axis]) -> Enclosure:
         """Dimensions in the order of ``to``, a superset of ``axes``; new ones have size 1."""
