@@ -1,27 +1,10 @@
-"""Choosing one program from an e-graph: problem in, checked choice and lower bound out."""
+"""Choosing programs from an e-graph: problem in, checked choice and lower bound out."""
 
-from __future__ import annotations
-
-import math
-import time
-from typing import Literal, get_args
-
-from oxegg.errors import ExtractionError
-from oxegg.extraction.bounds import quick_bound
-from oxegg.extraction.greedy_dag import shared_trees
+from oxegg.extraction.diverse import distance, diverse, k_best
 from oxegg.extraction.json_format import load
+from oxegg.extraction.methods import Method, extract
 from oxegg.extraction.problem import Node, Problem
-from oxegg.extraction.solution import (
-    Solution,
-    cheaper,
-    check,
-    conclude,
-    evaluate,
-    tree_cost,
-)
-from oxegg.extraction.tree import cheapest_trees
-
-Method = Literal["tree", "dag", "exact"]
+from oxegg.extraction.solution import Solution, check, evaluate, tree_cost
 
 __all__ = [
     "Method",
@@ -29,34 +12,11 @@ __all__ = [
     "Problem",
     "Solution",
     "check",
+    "distance",
+    "diverse",
     "evaluate",
     "extract",
+    "k_best",
     "load",
     "tree_cost",
 ]
-
-
-def extract(
-    problem: Problem, method: Method = "exact", *, seconds: float = 10.0, seed: int = 0
-) -> Solution:
-    """Choose a node per needed class; the returned Solution has passed ``check``.
-
-    ``"tree"``: the cheapest trees, blind to sharing. ``"dag"``: greedy with sharing, never dearer
-    than ``"tree"``. ``"exact"``: searches for a proven optimum until ``seconds`` (wall clock) are
-    over, then returns the best choice found with its proven bound; never dearer than ``"dag"``.
-    """
-    start = time.perf_counter()
-    if method not in get_args(Method):
-        raise ExtractionError(f"no extraction method {method!r}", hint="use tree, dag or exact")
-    choice = cheapest_trees(problem)
-    if method != "tree" and choice is not None:
-        choice = cheaper(problem, choice, shared_trees(problem))
-    bound = quick_bound(problem) if choice is not None else math.inf
-    if method == "exact" and choice is not None:
-        # Imported here: the cheap methods should not pay for what only this one needs.
-        from oxegg.extraction.exact import prove
-
-        left = seconds - (time.perf_counter() - start)
-        choice, proven = prove(problem, choice, seconds=left, seed=seed)
-        bound = max(bound, proven)
-    return conclude(problem, choice, bound, method=method, seconds=time.perf_counter() - start)

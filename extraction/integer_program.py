@@ -125,7 +125,7 @@ def _forbid_cycles(built: _Model) -> None:
         for eclass in part:
             for variable, option in zip(built.chosen[eclass], options[eclass], strict=True):
                 for child in option.children & inside:
-                    model.add(level[eclass] > level[child]).only_enforce_if(variable)
+                    model.add(level[eclass] > level[child]).only_enforce_if(variable)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _objective(built: _Model) -> cp_model.LinearExprT:
@@ -135,7 +135,9 @@ def _objective(built: _Model) -> cp_model.LinearExprT:
     terms: list[cp_model.LinearExprT] = []
     for columns in residual.levels:
         totals = [
-            cp_model.LinearExpr.weighted_sum(variables, [cost[column] for cost in costs])
+            cp_model.LinearExpr.weighted_sum(  # pyright: ignore[reportUnknownMemberType]
+                variables, [cost[column] for cost in costs]
+            )
             + residual.paid[column]
             for column in columns
         ]
@@ -146,4 +148,4 @@ def _objective(built: _Model) -> cp_model.LinearExprT:
         for total in totals:
             model.add(largest >= total)
         terms.append(largest)
-    return cp_model.LinearExpr.sum(terms)
+    return cp_model.LinearExpr.sum(terms)  # pyright: ignore[reportUnknownMemberType]
