@@ -1,7 +1,7 @@
 """Basic blocks: decoded guest code, and one generated Python function per block.
 
-A block ends at a jump or branch, after a vsetvli (so that the vector configuration is fixed within a
-block), before and after an instruction that the run loop executes itself (``SPECIAL``), and at
+A block ends at a jump or branch, after a vsetvli (so that the vector configuration is fixed within
+a block), before and after an instruction that the run loop executes itself (``SPECIAL``), and at
 ``MAX_LENGTH``.
 """
 

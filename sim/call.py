@@ -57,10 +57,10 @@ Argument = Buffer | int | float | np.generic
 class CallResult:
     """What a call did.
 
-    ``arrays`` are the buffers' final contents, shaped like their data (bytes for sizes); ``cycles``
-    counts from the first issue until everything has completed (None without timing); ``units`` gives
-    each unit's share of the cycles, ``stalls`` the cycles without issue by cause;
-    ``executed`` and ``cycles_by_pc`` are per instruction, by byte offset in the code.
+    ``arrays`` are the buffers' final contents, shaped like their data (bytes for sizes). ``cycles``
+    counts from the first issue until everything has completed (None without timing); ``units``
+    gives each unit's share of them, ``stalls`` the cycles without issue by cause. ``executed`` and
+    ``cycles_by_pc`` are per instruction, by byte offset in the code; ``returned`` is a0.
     """
 
     cycles: int | None
@@ -70,8 +70,7 @@ class CallResult:
     stalls: Mapping[str, float] = field(default_factory=dict[str, float])
     executed: Mapping[int, int] = field(default_factory=dict[int, int])
     cycles_by_pc: Mapping[int, float] = field(default_factory=dict[int, float])
-    x0: int = 0
-    """The integer return value (register a0)."""
+    returned: int = 0
 
 
 def call(
@@ -86,13 +85,13 @@ def call(
     """Run the function at offset ``entry`` of ``code`` by the LP64D calling convention.
 
     Pointers to buffers and integers are passed in a0-a7, in the order of ``arguments``; floats
-    (Python floats as binary64, NumPy floats in their format) in fa0-fa7. Buffers lie on 64-byte lines with an
-    inaccessible line between them. Raises ``SimulationError`` for a fault, and for a function that
-    breaks the convention (callee-saved registers).
+    (Python floats as binary64, NumPy floats in their format) in fa0-fa7. Buffers lie on 64-byte
+    lines with an inaccessible line between them. Raises ``SimulationError`` for a fault, and for a
+    function that breaks the convention (callee-saved registers).
     """
     buffers = [argument for argument in arguments if isinstance(argument, Buffer)]
     memory = Memory(_space(buffers))
-    memory.map(TEXT_BASE, len(code), "spm", "code", writable=False)
+    memory.map(TEXT_BASE, len(code), "spm", "code", writable=False, executable=True)
     memory.write(TEXT_BASE, code)
     stack = _place_stack(memory)
     addresses = _place_buffers(memory, machine, buffers)
@@ -109,7 +108,7 @@ def call(
     )
     executed = {pc - TEXT_BASE: count for pc, count in sorted(engine.executed().items())}
     if clock is None:
-        return CallResult(None, state.instructions, arrays, executed=executed, x0=state.x[A0])
+        return CallResult(None, state.instructions, arrays, executed=executed, returned=state.x[A0])
     cycles = clock.finished
     return CallResult(
         cycles,
@@ -119,7 +118,7 @@ def call(
         stalls=clock.stalls(),
         executed=executed,
         cycles_by_pc={pc - TEXT_BASE: spent for pc, spent in clock.cycles_by_pc().items()},
-        x0=state.x[A0],
+        returned=state.x[A0],
     )
 
 
@@ -140,7 +139,6 @@ def _place_stack(memory: Memory) -> int:
 def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) -> list[int]:
     """Map and fill the buffers; gives their addresses."""
     free: dict[Place, int] = {"spm": SPM_BASE, "dram": DRAM_BASE}
-    limit = SPM_BASE + machine.spm_bytes
     addresses: list[int] = []
     for number, buffer in enumerate(buffers):
         start = -(-free[buffer.place] // buffer.align) * buffer.align + buffer.offset
@@ -149,11 +147,10 @@ def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) 
             memory.write(start, buffer.data.tobytes())
         addresses.append(start)
         free[buffer.place] = -(-(start + buffer.size) // LINE) * LINE + LINE
-    used = free["spm"] - LINE * (1 + sum(b.place == "spm" for b in buffers))
-    if used > limit:
+    used = sum(-(-b.size // LINE) * LINE for b in buffers if b.place == "spm")
+    if used > machine.spm_bytes:
         raise UsageError(
-            f"buffers need {used - SPM_BASE} bytes of scratchpad, "
-            f"{machine.name} has {machine.spm_bytes}",
+            f"buffers need {used} bytes of scratchpad, {machine.name} has {machine.spm_bytes}",
             hint='place large buffers in "dram"',
         )
     return addresses
@@ -178,10 +175,10 @@ def _pass_arguments(state: State, arguments: Sequence[Argument], addresses: Sequ
         state.f_u64[FA0 + i] = _float_bits(value)
 
 
-def _float_bits(value: int | float | np.generic) -> int:
+def _float_bits(value: float | np.generic) -> int:
     """A float as a register holds it, NaN-boxed."""
-    array = np.asarray(value)
-    bits = int(array.reshape(1).view(f"u{array.dtype.itemsize}")[0])
+    array: Array = np.array([value], None)
+    bits = int(array.view(f"u{array.dtype.itemsize}")[0])
     return bits | (1 << 64) - (1 << 8 * array.dtype.itemsize)
 
 

@@ -2,14 +2,15 @@
 
 The function of a program never depends on its time. A block's time depends on the scoreboard it
 starts from, the vector configuration, the DRAM lines it touched first and the direction of its
-final branch. The scoreboard states that occur form a graph (``_Node``), so a block that meets a known
-state costs one dictionary lookup; loops reach a steady state after a few rounds, and nothing is
-approximated.
+final branch. The scoreboard states that occur form a graph (``_Node``), so a block that meets a
+known state costs one dictionary lookup; loops reach a steady state after a few rounds, and nothing
+is approximated.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from oxegg.costmodels import Machine
 from oxegg.sim.blocks import Block
@@ -113,7 +114,7 @@ class Clock:
             marks[-1] = board.now
         times = board.times()
         target = self._nodes.setdefault(times, _Node(times))
-        places = tuple(after - before for before, after in zip(marks, marks[1:], strict=False))
+        places = tuple(after - before for before, after in pairwise(marks))
         step = _Step(
             board.now, target, board.finish() - board.now, block, board.busy, board.stalls, places
         )

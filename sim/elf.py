@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-
 from oxegg.costmodels import Machine
 from oxegg.errors import UsageError
 from oxegg.sim.clock import Clock
+from oxegg.sim.elf_image import read_image
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine, Exited
 from oxegg.sim.memory import DEFAULT_SPACE, LINE, STACK_BYTES, Memory
 from oxegg.sim.state import State
@@ -38,19 +36,6 @@ class ElfResult:
     symbols: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-@dataclass(frozen=True)
-class _Image:
-    """A loadable program: segments as (address, bytes, size in memory, writable)."""
-
-    entry: int
-    segments: tuple[tuple[int, bytes, int, bool], ...]
-    symbols: Mapping[str, int]
-
-    @property
-    def end(self) -> int:
-        return max(address + size for address, _, size, _ in self.segments)
-
-
 def run_elf(
     path: str | Path,
     machine: Machine,
@@ -64,11 +49,15 @@ def run_elf(
     All of its memory counts as DRAM behind L2. Raises ``UsageError`` for a file that is no static
     RV64 program and ``SimulationError`` for a fault.
     """
-    image = _read(Path(path))
+    image = read_image(Path(path))
     top = image.end + HEAP_BYTES + STACK_BYTES + 4 * PAGE
+    if top > MAX_SPACE:
+        raise UsageError("the program does not fit below 4 GiB", where=str(path))
     memory = Memory(max(DEFAULT_SPACE, 1 << (top - 1).bit_length()))
-    for address, data, size, writable in image.segments:
-        memory.map(address, size, "dram", "read-only memory", writable=writable)
+    for address, data, size, writable, executable in image.segments:
+        memory.map(
+            address, size, "dram", "read-only memory", writable=writable, executable=executable
+        )
         memory.write(address, data)
     heap = -(-image.end // PAGE) * PAGE + PAGE
     memory.map(heap, HEAP_BYTES, "dram", "the heap")
@@ -93,29 +82,6 @@ def run_elf(
         cycles_by_pc=clock.cycles_by_pc() if clock else {},
         symbols=image.symbols,
     )
-
-
-def _read(path: Path) -> _Image:
-    try:
-        with path.open("rb") as file:
-            elf = ELFFile(file)
-            if elf["e_machine"] != "EM_RISCV" or elf.elfclass != 64 or elf["e_type"] != "ET_EXEC":
-                raise UsageError(
-                    "not a static RV64 program", where=str(path), hint="link with -static"
-                )
-            segments = tuple(
-                (s["p_vaddr"], s.data(), s["p_memsz"], bool(s["p_flags"] & 2))
-                for s in elf.iter_segments()
-                if s["p_type"] == "PT_LOAD" and s["p_memsz"]
-            )
-            table = elf.get_section_by_name(".symtab")
-            symbols = {s.name: s["st_value"] for s in table.iter_symbols()} if table else {}
-            image = _Image(elf["e_entry"], segments, symbols)
-    except (OSError, ELFError) as error:
-        raise UsageError(f"cannot read the program: {error}", where=str(path)) from error
-    if not segments or image.end + HEAP_BYTES + STACK_BYTES > MAX_SPACE:
-        raise UsageError("the program does not fit below 4 GiB", where=str(path))
-    return image
 
 
 def _initial_stack(memory: Memory, top: int, arguments: Sequence[str]) -> int:

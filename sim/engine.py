@@ -11,6 +11,7 @@ from oxegg.errors import OxeggError, SimulationError
 from oxegg.isa import TABLE
 from oxegg.isa.semantics import Apply
 from oxegg.sim.blocks import Block, BlockSource, Decoded, form_block
+from oxegg.sim.clock import Clock
 from oxegg.sim.host_float import (
     NAN,
     divide,
@@ -31,7 +32,6 @@ from oxegg.sim.integers import (
 )
 from oxegg.sim.memory import MemoryFault
 from oxegg.sim.reference import Context
-from oxegg.sim.clock import Clock
 from oxegg.sim.state import State, VectorConfig
 from oxegg.sim.vector import compile_vector
 from oxegg.sim.vector_groups import ReservedEncoding
@@ -157,7 +157,8 @@ class Engine:
         memory = self.state.memory
         if pc & 1:
             raise MemoryFault(f"misaligned jump to {pc:#x}")
-        memory.region(pc, 2, write=False)
+        if not memory.region(pc, 2, write=False).executable:
+            raise MemoryFault("the jump target is data")
         return memory.u16[pc >> 1]
 
     def _translate(self, pc: int) -> Translated:
@@ -170,7 +171,7 @@ class Engine:
             return Translated(block, None, lambda: self._special(block.instructions[0]), 1)
         source = BlockSource(block, self.state.frm, self.clock is not None, self._new_site)
         text = source.generate()
-        namespace = self._namespace | source.bindings
+        namespace: dict[str, Any] = {**self._namespace, **source.bindings}
         exec(compile(text, BLOCK_FILE, "exec"), namespace)
         return Translated(block, source, namespace["block"], len(block.instructions))
 

@@ -60,14 +60,14 @@ def remainder_array(a: Array, b: Array) -> Array:
     return np.fmod(a, np.where(b == 0, b.dtype.type(1), b))
 
 
-def round_shift(a: Array, shift: Any, mode: int) -> Array:
+def round_shift(a: Array, shift: Array | int, mode: int) -> Array:
     """Elementwise a / 2^shift rounded by the fixed-point mode ``vxrm``."""
-    shift = np.asarray(shift).astype(a.dtype)
-    floor = a >> shift
+    amount: Array = np.asarray(shift).astype(a.dtype)
+    floor = a >> amount
     if mode == ROUND_DOWN:
         return floor
-    some = shift > 0
-    below = np.where(some, shift - 1, shift)
+    some = amount > 0
+    below: Array = np.where(some, amount - 1, amount)
     half = np.where(some, (a >> below) & 1, 0).astype(a.dtype)
     rest = np.where(some, a - ((a >> below) << below), 0) != 0
     if mode == ROUND_NEAREST_UP:

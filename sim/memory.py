@@ -1,8 +1,8 @@
 """Guest memory: one flat address space with named regions, checked by 64-byte line.
 
 Two byte tables with one entry per line keep the check of the common access to one index: an entry
-is 1 where a line may be read and written without further thought. ``functional`` is for runs without
-a clock; ``timed`` has 1 for scratchpad lines only, because other lines must be counted.
+is 1 where a line may be read and written without further thought. ``functional`` is for runs
+without a clock; ``timed`` has 1 for scratchpad lines only, because other lines must be counted.
 """
 
 import mmap
@@ -38,6 +38,7 @@ class Region:
     stop: int
     place: Place
     writable: bool
+    executable: bool
     name: str
 
 
@@ -59,7 +60,16 @@ class Memory:
         self._regions: list[Region] = []
         self._starts: list[int] = []
 
-    def map(self, start: int, size: int, place: Place, name: str, *, writable: bool = True) -> None:
+    def map(
+        self,
+        start: int,
+        size: int,
+        place: Place,
+        name: str,
+        *,
+        writable: bool = True,
+        executable: bool = False,
+    ) -> None:
         """Make ``size`` bytes at ``start`` accessible, zeroed."""
         stop = start + size
         if stop > self.space or size < 0:
@@ -67,7 +77,7 @@ class Memory:
                 f"{name}: {start:#x}..{stop:#x} lies outside the {self.space:#x}-byte address space"
             )
         index = bisect_right(self._starts, start)
-        self._regions.insert(index, Region(start, stop, place, writable, name))
+        self._regions.insert(index, Region(start, stop, place, writable, executable, name))
         self._starts.insert(index, start)
         first, last = (start + LINE - 1) >> LINE_SHIFT, stop >> LINE_SHIFT
         if writable and last > first:
@@ -88,7 +98,6 @@ class Memory:
         """The region that holds the whole access; raises ``MemoryFault`` when there is none."""
         index = bisect_right(self._starts, address) - 1
         region = self._regions[index] if index >= 0 else None
-        # Neighbouring regions of one program image may share an access.
         if region is None or address + size > region.stop:
             verb = "store" if write else "load"
             raise MemoryFault(f"{verb} of {size} bytes at {address:#x} outside all buffers")

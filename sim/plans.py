@@ -1,4 +1,4 @@
-"""What the clock needs to know about the instructions of a block, under one vector configuration."""
+"""What the clock knows about a block's instructions under one vector configuration."""
 
 from dataclasses import dataclass
 from fractions import Fraction

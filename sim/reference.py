@@ -21,15 +21,45 @@ from oxegg.sim.integers import (
     truncated_remainder,
 )
 
+
+def signed(value: int, bits: int) -> int:
+    """The low ``bits`` as two's complement."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def low_bits(value: int, bits: int) -> int:
+    """The low ``bits`` as an unsigned number."""
+    return value & ((1 << bits) - 1)
+
+
+def negate(form: ieee.Format, a: int) -> int:
+    """-a: the sign bit flipped, also of a NaN."""
+    return a ^ form.sign
+
+
+def inject(form: ieee.Format, a: int, b: int) -> int:
+    """a with b's sign."""
+    return a & ~form.sign | b & form.sign
+
+
+def inject_opposite(form: ieee.Format, a: int, b: int) -> int:
+    """a with the opposite of b's sign."""
+    return a & ~form.sign | ~b & form.sign
+
+
+def inject_product(form: ieee.Format, a: int, b: int) -> int:
+    """a with the sign of a * b."""
+    return a ^ b & form.sign
+
+
 INTEGER: Mapping[str, Callable[..., int]] = {
-    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
-    "and": lambda a, b: a & b, "or": lambda a, b: a | b, "xor": lambda a, b: a ^ b,
-    "shl": lambda a, b: a << b, "shr": lambda a, b: a >> b,
-    "neg": lambda a: -a, "not": lambda a: ~a,
-    "eq": lambda a, b: int(a == b), "ne": lambda a, b: int(a != b),
-    "lt": lambda a, b: int(a < b), "le": lambda a, b: int(a <= b),
-    "gt": lambda a, b: int(a > b), "ge": lambda a, b: int(a >= b),
-    "sext": lambda a, n: signed(a, n), "low": lambda a, n: a & ((1 << n) - 1),
+    "add": int.__add__, "sub": int.__sub__, "mul": int.__mul__, "neg": int.__neg__,
+    "and": int.__and__, "or": int.__or__, "xor": int.__xor__, "not": int.__invert__,
+    "shl": int.__lshift__, "shr": int.__rshift__,
+    "eq": int.__eq__, "ne": int.__ne__, "lt": int.__lt__, "le": int.__le__,
+    "gt": int.__gt__, "ge": int.__ge__,
+    "sext": signed, "low": low_bits,
     "div": truncated_quotient, "rem": truncated_remainder, "min": min, "max": max,
     "clz": leading_zeros, "ctz": trailing_zeros, "popcount": population,
     "byte_reverse": byte_reverse, "byte_or": byte_or,
@@ -39,20 +69,11 @@ ROUNDED: Mapping[str, Callable[..., int]] = {
     "fsqrt": ieee.fsqrt, "fma": ieee.fma, "frec7": frec7, "frsqrt7": frsqrt7,
 }  # fmt: skip
 EXACT: Mapping[str, Callable[..., int]] = {
-    "fneg": lambda form, a: a ^ form.sign,
-    "fsgnj": lambda form, a, b: a & ~form.sign | b & form.sign,
-    "fsgnjn": lambda form, a, b: a & ~form.sign | ~b & form.sign,
-    "fsgnjx": lambda form, a, b: a ^ b & form.sign,
+    "fneg": negate, "fsgnj": inject, "fsgnjn": inject_opposite, "fsgnjx": inject_product,
     "fmin": ieee.fmin, "fmax": ieee.fmax, "feq": ieee.feq, "flt": ieee.flt, "fle": ieee.fle,
     "fclass": ieee.fclass,
 }  # fmt: skip
 TO_INT = {"f_to_s": True, "f_to_u": False, "f_to_s_rtz": True, "f_to_u_rtz": False}
-
-
-def signed(value: int, bits: int) -> int:
-    """The low ``bits`` as two's complement."""
-    value &= (1 << bits) - 1
-    return value - (1 << bits) if value >> (bits - 1) else value
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """One pass over a block: the in-order scoreboard.
 
-The scalar core issues up to ``width`` instructions per cycle in order. A vector instruction enters a
-command queue (the core waits while it is full), leaves it in order, at most one per cycle, for its
-sequencer - arithmetic, load or store - which it keeps until its last element group has been
+The scalar core issues up to ``width`` instructions per cycle in order. A vector instruction enters
+a command queue (the core waits while it is full), leaves it in order, at most one per cycle, for
+its sequencer - arithmetic, load or store - which it keeps until its last element group has been
 issued. A consumer of a chaining producer starts ``latency`` after it, later if it would otherwise
 finish first; behind any other producer it waits for the whole result.
 
@@ -55,7 +55,7 @@ class Times:
 
 @dataclass
 class Scoreboard:
-    """Working state of one pass; starts at tick 0 from the relative ``Times`` of the block before."""
+    """Working state of one pass, which starts at tick 0 from the block before's ``Times``."""
 
     costs: Costs
     now: int = 0

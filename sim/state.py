@@ -79,10 +79,13 @@ class State:
         config = VectorConfig(self.vl, self.vtype, self.vstart, self.vxrm, self.frm)
         found = self.configs.get(config)
         if found is None:
-            found = Operations(config, len(self.configs), lambda *at: self.compile_site(*at))
+            found = Operations(config, len(self.configs), self._compile)
             self.configs[config] = found
         self.present = found
         return found
+
+    def _compile(self, site: int, config: VectorConfig) -> VectorOperation:
+        return self.compile_site(site, config)
 
     def set_vl(self, requested: int | None, vtype: int) -> int:
         """vsetvl: the new vl, for ``requested`` elements (None keeps vl); sets vill if reserved."""

