@@ -5,8 +5,10 @@ masked-off elements aren't). The semantics are written anew here, for the subset
 use: nothing is shared with the ISA table or the simulator.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +48,9 @@ class Machine:
         """The 64 bits of an x or f register; ``None`` when unspecified."""
         return 0 if register == ZERO else self.scalars[register]
 
-    def elements(self, register: Register, width: int) -> tuple[NDArray[np.generic], Known]:
+    def elements(self, register: Register, width: int) -> tuple[NDArray[Any], Known]:
         value = self.vectors[register]
-        whole = value.known.reshape(-1, width // 8).all(axis=1)
+        whole: Known = np.all(value.known.reshape(-1, width // 8), axis=1)
         return value.data.view(UNSIGNED[width]), whole
 
     def bits(self, register: Register) -> tuple[Known, Known]:
@@ -64,6 +66,16 @@ def run(program: Program, vlen: int, memory: bytes, arguments: list[int]) -> Val
     machine.scalars.update(zip(program.arguments, arguments, strict=True))
     _body(machine, program.body)
     return machine.memory
+
+
+def operands(operation: Operation) -> tuple[Any, ...]:
+    """Operands whose kinds follow from the mnemonic."""
+    return operation.operands
+
+
+def state_of(operation: Operation) -> VectorState:
+    assert operation.state is not None
+    return operation.state
 
 
 def _body(machine: Machine, body: list[Operation | Loop]) -> None:
@@ -87,24 +99,65 @@ def _signed(value: int, bits: int = 64) -> int:
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
+def _xor(a: Any, b: Any) -> Any:
+    return a ^ b
+
+
+def _and(a: Any, b: Any) -> Any:
+    return a & b
+
+
+def _same(a: Any, *_: Any) -> Any:
+    return a
+
+
+def _multiply_add(b: Any, a: Any, d: Any) -> Any:
+    return a * b + d
+
+
+def _shift_right(a: Any, amount: Any) -> Any:
+    # The amount is a number, or a vector of one number over and over.
+    return a // 2 ** (amount if isinstance(amount, int) else int(amount[0]))
+
+
+SIGN = 1 << 63
+
+
+def _sign(change: Callable[[int, int], int]) -> Callable[[int, int], int]:
+    """A sign injection; ``change`` gives bits of which only the sign counts."""
+
+    def inject(a: int, b: int) -> int:
+        return (a & ~SIGN) | (change(a, b) & SIGN)
+
+    return inject
+
+
+def _second(a: int, b: int) -> int:
+    return b
+
+
+def _inverted_second(a: int, b: int) -> int:
+    return ~b
+
+
 SCALAR: Mapping[str, Callable[..., int]] = {
-    "li": lambda value: value,
-    "addi": lambda a, b: a + b,
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "xor": lambda a, b: a ^ b,
-    "mul": lambda a, b: a * b,
-    "srli": lambda a, b: a >> b,
-    "fmv.d.x": lambda a: a,
-    "fmv.x.d": lambda a: a,
-    "fsgnj.d": lambda a, b: (a & WORD >> 1) | (b & 1 << 63),
-    "fsgnjn.d": lambda a, b: (a & WORD >> 1) | (~b & 1 << 63),
-    "fsgnjx.d": lambda a, b: a ^ (b & 1 << 63),
+    "li": _same,
+    "addi": operator.add,
+    "add": operator.add,
+    "sub": operator.sub,
+    "xor": _xor,
+    "mul": operator.mul,
+    "srli": _shift_right,
+    "fmv.d.x": _same,
+    "fmv.x.d": _same,
+    "fsgnj.d": _sign(_second),
+    "fsgnjn.d": _sign(_inverted_second),
+    "fsgnjx.d": _sign(_xor),
 }
 
 
 def _scalar(machine: Machine, operation: Operation) -> None:
-    target, *sources = operation.operands
+    target, *sources = operands(operation)
     assert isinstance(target, Register)
     values = [machine.scalar(s) if isinstance(s, Register) else s for s in sources]
     known = all(value is not None for value in values)
@@ -123,7 +176,7 @@ def _address(machine: Machine, register: Register) -> int:
 
 
 def _load_scalar(machine: Machine, operation: Operation) -> None:
-    target, offset, base = operation.operands
+    target, offset, base = operands(operation)
     at = _address(machine, base) + offset
     known = machine.memory.known[at : at + 8].all()
     value = int.from_bytes(machine.memory.data[at : at + 8].tobytes(), "little")
@@ -131,7 +184,7 @@ def _load_scalar(machine: Machine, operation: Operation) -> None:
 
 
 def _store_scalar(machine: Machine, operation: Operation) -> None:
-    source, offset, base = operation.operands
+    source, offset, base = operands(operation)
     at = _address(machine, base) + offset
     value = machine.scalar(source)
     machine.memory.known[at : at + 8] = value is not None
@@ -140,7 +193,7 @@ def _store_scalar(machine: Machine, operation: Operation) -> None:
 
 
 def _load_whole(machine: Machine, operation: Operation) -> None:
-    target, base = operation.operands
+    target, base = operands(operation)
     at, size = _address(machine, base), target.group * machine.vlen // 8
     part = slice(at, at + size)
     memory = machine.memory
@@ -148,20 +201,20 @@ def _load_whole(machine: Machine, operation: Operation) -> None:
 
 
 def _store_whole(machine: Machine, operation: Operation) -> None:
-    source, base = operation.operands
+    source, base = operands(operation)
     at, value = _address(machine, base), machine.vectors[source]
     machine.memory.data[at : at + len(value.data)] = value.data
     machine.memory.known[at : at + len(value.data)] = value.known
 
 
 def _load_segments(machine: Machine, operation: Operation) -> None:
-    *fields, base = operation.operands
-    at, step, state = _address(machine, base), len(fields), operation.state
+    *fields, base = operands(operation)
+    at, step, state = _address(machine, base), len(fields), state_of(operation)
     width = int(operation.name.split("e")[-1].removesuffix(".v"))
     count = state.vl * step * width // 8
     memory = machine.memory
     data = memory.data[at : at + count].view(UNSIGNED[width]).reshape(-1, step)
-    known = memory.known[at : at + count].reshape(-1, step, width // 8).all(axis=2)
+    known: Known = np.all(memory.known[at : at + count].reshape(-1, step, width // 8), axis=2)
     for k, target in enumerate(fields):
         _write(machine, target, width, data[:, k].copy(), known[:, k].copy(), state, None)
 
@@ -180,7 +233,7 @@ MEMORY: Mapping[str, Callable[[Machine, Operation], None]] = {
 # --- vector ---------------------------------------------------------------------------------
 
 
-def _wide(a: NDArray[np.generic], bits: int, *, signed: bool = False) -> NDArray[np.object_]:
+def _wide(a: NDArray[Any], bits: int, *, signed: bool = False) -> NDArray[Any]:
     numbers = [_signed(int(x), bits) if signed else int(x) for x in a]
     return np.array(numbers, dtype=object)
 
@@ -189,7 +242,7 @@ def _wide(a: NDArray[np.generic], bits: int, *, signed: bool = False) -> NDArray
 class Shape:
     """Element widths relative to SEW of result and sources; ``old``: the result is a source."""
 
-    function: Callable[..., NDArray[np.object_]]
+    function: Callable[..., Any]
     result: int = 1
     sources: tuple[int, ...] = (1, 1)
     old: bool = False
@@ -197,33 +250,39 @@ class Shape:
 
 
 ELEMENTWISE: Mapping[str, Shape] = {
-    "vadd.vv": Shape(lambda a, b: a + b),
-    "vsub.vv": Shape(lambda a, b: a - b),
-    "vxor.vv": Shape(lambda a, b: a ^ b),
-    "vmul.vv": Shape(lambda a, b: a * b),
-    "vadd.vx": Shape(lambda a, b: a + b),
-    "vmul.vx": Shape(lambda a, b: a * b),
-    "vadd.vi": Shape(lambda a, b: a + b),
-    "vmacc.vv": Shape(lambda b, a, d: a * b + d, old=True),
-    "vmacc.vx": Shape(lambda b, a, d: a * b + d, old=True),
-    "vmv.v.v": Shape(lambda a: a, sources=(1,)),
-    "vmv.v.x": Shape(lambda a: a, sources=(1,)),
-    "vmv.v.i": Shape(lambda a: a, sources=(1,)),
-    "vwadd.vv": Shape(lambda a, b: a + b, 2, signed=True),
-    "vwmulu.vv": Shape(lambda a, b: a * b, 2),
-    "vwmaccu.vv": Shape(lambda b, a, d: a * b + d, 2, old=True),
-    "vwaddu.wv": Shape(lambda a, b: a + b, 2, (2, 1)),
-    "vnsrl.wi": Shape(lambda a, b: a // 2 ** int(b[0]), 1, (2, 1)),
+    "vadd.vv": Shape(operator.add),
+    "vsub.vv": Shape(operator.sub),
+    "vxor.vv": Shape(_xor),
+    "vmul.vv": Shape(operator.mul),
+    "vadd.vx": Shape(operator.add),
+    "vmul.vx": Shape(operator.mul),
+    "vadd.vi": Shape(operator.add),
+    "vmacc.vv": Shape(_multiply_add, old=True),
+    "vmacc.vx": Shape(_multiply_add, old=True),
+    "vmv.v.v": Shape(_same, sources=(1,)),
+    "vmv.v.x": Shape(_same, sources=(1,)),
+    "vmv.v.i": Shape(_same, sources=(1,)),
+    "vwadd.vv": Shape(operator.add, 2, signed=True),
+    "vwmulu.vv": Shape(operator.mul, 2),
+    "vwmaccu.vv": Shape(_multiply_add, 2, old=True),
+    "vwaddu.wv": Shape(operator.add, 2, (2, 1)),
+    "vnsrl.wi": Shape(_shift_right, 1, (2, 1)),
 }
-COMPARES: Mapping[str, Callable[..., NDArray[np.bool_]]] = {
-    "vmseq.vv": lambda a, b: a == b,
-    "vmsltu.vv": lambda a, b: a < b,
-    "vmsgtu.vx": lambda a, b: a > b,
+COMPARES: Mapping[str, Callable[..., Any]] = {
+    "vmseq.vv": operator.eq,
+    "vmsltu.vv": operator.lt,
+    "vmsgtu.vx": operator.gt,
 }
+
+
+def _or_not(a: Known, b: Known) -> Known:
+    return a | ~b
+
+
 MASK_LOGIC: Mapping[str, Callable[[Known, Known], Known]] = {
-    "vmand.mm": lambda a, b: a & b,
-    "vmxor.mm": lambda a, b: a ^ b,
-    "vmorn.mm": lambda a, b: a | ~b,
+    "vmand.mm": _and,
+    "vmxor.mm": _xor,
+    "vmorn.mm": _or_not,
 }
 
 
@@ -241,7 +300,7 @@ def _vector(machine: Machine, operation: Operation) -> None:
 
 def _source(
     machine: Machine, operand: Register | int, state: VectorState, width: int, signed: bool
-) -> tuple[NDArray[np.object_], Known]:
+) -> tuple[NDArray[Any], Known]:
     """The first vl elements of a vector operand, a scalar or an immediate as vector."""
     if isinstance(operand, Register) and operand.bank == "v":
         data, known = machine.elements(operand, width)
@@ -258,8 +317,8 @@ def _mask_of(machine: Machine, operation: Operation) -> tuple[Known, Known] | No
 
 
 def _elementwise(machine: Machine, operation: Operation, shape: Shape) -> None:
-    state = operation.state
-    target, *rest = operation.operands
+    state = state_of(operation)
+    target, *rest = operands(operation)
     inputs = rest[: len(shape.sources)]
     values = [
         _source(machine, operand, state, state.sew * scale, shape.signed)
@@ -277,7 +336,7 @@ def _write(
     machine: Machine,
     target: Register,
     width: int,
-    data: NDArray[np.generic],
+    data: NDArray[Any],
     known: Known,
     state: VectorState,
     mask: tuple[Known, Known] | None,
@@ -309,20 +368,20 @@ def _write_mask(
     data, flags = np.zeros(8 * size, np.bool_), np.zeros(8 * size, np.bool_)
     mask = _mask_of(machine, operation)
     if mask is not None:
-        old = machine.vectors.get(target)
+        old = machine.vectors[target]
         before = np.unpackbits(old.data, bitorder="little").astype(np.bool_)[: len(bits)]
-        sure = np.repeat(old.known, 8)[: len(bits)] & operation.state.mask_undisturbed
+        sure = np.repeat(old.known, 8)[: len(bits)] & state_of(operation).mask_undisturbed
         active, certain = mask[0][: len(bits)], mask[1][: len(bits)]
         bits = np.where(active, bits, before)
         known = np.where(active, known, sure) & certain
     data[: len(bits)], flags[: len(bits)] = bits, known
     packed = np.packbits(data, bitorder="little")
-    machine.vectors[target] = Value(packed, flags.reshape(-1, 8).all(axis=1))
+    machine.vectors[target] = Value(packed, np.asarray(flags.reshape(-1, 8).all(axis=1)))
 
 
 def _compare(machine: Machine, operation: Operation) -> None:
-    target, first, second = operation.operands[:3]
-    state = operation.state
+    target, first, second = operands(operation)[:3]
+    state = state_of(operation)
     a, a_known = _source(machine, first, state, state.sew, False)
     b, b_known = _source(machine, second, state, state.sew, False)
     bits = COMPARES[operation.name](a, b).astype(np.bool_)
@@ -330,16 +389,16 @@ def _compare(machine: Machine, operation: Operation) -> None:
 
 
 def _mask_logic(machine: Machine, operation: Operation) -> None:
-    target, first, second = operation.operands
-    vl = operation.state.vl
+    target, first, second = operands(operation)
+    vl = state_of(operation).vl
     (a, a_known), (b, b_known) = machine.bits(first), machine.bits(second)
     bits = MASK_LOGIC[operation.name](a[:vl], b[:vl])
     _write_mask(machine, target, bits, a_known[:vl] & b_known[:vl], operation)
 
 
 def _merge(machine: Machine, operation: Operation) -> None:
-    target, first, second, mask = operation.operands
-    state = operation.state
+    target, first, second, mask = operands(operation)
+    state = state_of(operation)
     a, a_known = _source(machine, first, state, state.sew, False)
     b, b_known = _source(machine, second, state, state.sew, False)
     bits, certain = machine.bits(mask)
@@ -349,8 +408,8 @@ def _merge(machine: Machine, operation: Operation) -> None:
 
 
 def _gather(machine: Machine, operation: Operation) -> None:
-    target, source, indices = operation.operands[:3]
-    state = operation.state
+    target, source, indices = operands(operation)[:3]
+    state = state_of(operation)
     data, known = machine.elements(source, state.sew)
     maximum = int(machine.vlen * state.lmul / state.sew)
     at, at_known = _source(machine, indices, state, state.sew, False)
@@ -361,8 +420,8 @@ def _gather(machine: Machine, operation: Operation) -> None:
 
 
 def _slide_up(machine: Machine, operation: Operation) -> None:
-    target, source, distance = operation.operands[:3]
-    state = operation.state
+    target, source, distance = operands(operation)[:3]
+    state = state_of(operation)
     a, known = _source(machine, source, state, state.sew, False)
     old, old_known = _source(machine, target, state, state.sew, False)
     data, flags = old.copy(), old_known.copy()
@@ -372,15 +431,15 @@ def _slide_up(machine: Machine, operation: Operation) -> None:
 
 
 def _index(machine: Machine, operation: Operation) -> None:
-    state = operation.state
+    state = state_of(operation)
     data = np.arange(state.vl).astype(object) & ((1 << state.sew) - 1)
     known = np.ones(state.vl, np.bool_)
-    _write(machine, operation.operands[0], state.sew, data, known, state, None)
+    _write(machine, operands(operation)[0], state.sew, data, known, state, None)
 
 
 def _reduce(machine: Machine, operation: Operation) -> None:
-    target, source, start = operation.operands[:3]
-    state = operation.state
+    target, source, start = operands(operation)[:3]
+    state = state_of(operation)
     a, known = _source(machine, source, state, state.sew, False)
     first, first_known = machine.elements(start, state.sew)
     total = (sum(int(x) for x in a) + int(first[0])) & ((1 << state.sew) - 1)
@@ -389,22 +448,22 @@ def _reduce(machine: Machine, operation: Operation) -> None:
 
 
 def _to_scalar(machine: Machine, operation: Operation) -> None:
-    target, source = operation.operands
-    data, known = machine.elements(source, operation.state.sew)
-    value = _signed(int(data[0]), operation.state.sew) & WORD
+    target, source = operands(operation)
+    data, known = machine.elements(source, state_of(operation).sew)
+    value = _signed(int(data[0]), state_of(operation).sew) & WORD
     machine.scalars[target] = value if known[0] else None
 
 
 def _extend(machine: Machine, operation: Operation) -> None:
-    target, source = operation.operands[:2]
-    state = operation.state
+    target, source = operands(operation)[:2]
+    state = state_of(operation)
     a, known = _source(machine, source, state, state.sew // 2, False)
     mask = _mask_of(machine, operation)
     _write(machine, target, state.sew, a, known, state, mask)
 
 
 def _move_whole(machine: Machine, operation: Operation) -> None:
-    target, source = operation.operands
+    target, source = operands(operation)
     value = machine.vectors[source]
     machine.vectors[target] = Value(value.data.copy(), value.known.copy())
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
+from typing import Literal
 
 from oxegg.emit.program import (
     ZERO,
@@ -66,7 +67,7 @@ class _Generator:
         program = Program("sample", (self.input, self.output), [*loads, *body, *stores])
         return Sample(program, size, size)
 
-    def _transfer(self, kind: str) -> tuple[list[Operation | Loop], int]:
+    def _transfer(self, kind: Literal["load", "store"]) -> tuple[list[Operation | Loop], int]:
         """Load all registers from the input area, or store them to the output area."""
         pointer = Register("x", 3 if kind == "load" else 4)
         source = self.input if kind == "load" else self.output

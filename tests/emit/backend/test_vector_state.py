@@ -1,11 +1,12 @@
 """vset instructions: as few as possible, out of loops, in the cheapest form."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import count
 
 import pytest
 
-from oxegg.emit.program import Loop, Operation, Program, operations
+from oxegg.emit.program import Loop, Operation, Program, VectorState, operations
 from oxegg.emit.vector_state import insert_vector_states
 from oxegg.errors import EmitError
 from tests.emit.backend.programs import counted, state, v, x
@@ -13,9 +14,9 @@ from tests.emit.backend.programs import counted, state, v, x
 VLEN = 512
 
 
-def vsets(body: list[Operation | Loop], *, hoist: bool = True) -> list[str]:
+def vsets(body: Sequence[Operation | Loop]) -> list[str]:
     """The vset instructions that a body gets, in text order; loops as brackets."""
-    program = insert_vector_states(Program("p", (), body), VLEN, count(1000), hoist=hoist)
+    program = insert_vector_states(Program("p", (), [*body]), VLEN, count(1000))
     return [text for item in program.body for text in _texts(item)]
 
 
@@ -25,7 +26,7 @@ def _texts(item: Operation | Loop) -> list[str]:
     return [f"{item.name} {item.note}"] if item.name.startswith("vset") else []
 
 
-def add(vector_state, group=1):
+def add(vector_state: VectorState, group: int = 1) -> Operation:
     return Operation("vadd.vv", (v(1, group), v(2, group), v(3, group)), vector_state)
 
 
