@@ -163,8 +163,8 @@ def _pass_arguments(state: State, arguments: Sequence[Argument], addresses: Sequ
     for argument in arguments:
         if isinstance(argument, Buffer):
             integers.append(next(places))
-        elif isinstance(argument, (int, np.integer, np.bool_)):
-            integers.append(int(argument))
+        elif np.asarray(argument).dtype.kind in "biu":
+            integers.append(int(np.asarray(argument)))
         else:
             floats.append(argument)
     if max(len(integers), len(floats)) > ARGUMENT_REGISTERS:
@@ -177,7 +177,7 @@ def _pass_arguments(state: State, arguments: Sequence[Argument], addresses: Sequ
 
 def _float_bits(value: float | np.generic) -> int:
     """A float as a register holds it, NaN-boxed."""
-    array: Array = np.array([value], None)
+    array: Array = np.array([value])
     bits = int(array.view(f"u{array.dtype.itemsize}")[0])
     return bits | (1 << 64) - (1 << 8 * array.dtype.itemsize)
 
