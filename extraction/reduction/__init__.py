@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from oxegg.extraction.reduction.dominance import prune
@@ -18,27 +19,29 @@ __all__ = ["Option", "Residual", "reduce"]
 
 
 def reduce(residual: Residual, deadline: float) -> None:
-    """Apply all rules in place until none changes anything, or until ``deadline``.
+    """Apply all rules in place until options stop going, or until ``deadline``.
 
-    ``deadline`` is on the clock of ``time.perf_counter``; stopping early is harmless.
+    ``deadline`` is on the clock of ``time.perf_counter``; stopping early is harmless. Afterwards
+    either the residual is hopeless or every class left is needed by some choice.
     """
-    changed = True
-    while changed and residual.options and time.perf_counter() < deadline:
-        drop_unbuildable(residual)
-        if residual.hopeless:
-            return
-        drop_unreachable(residual)
-        changed = drop_uses_of_sole_root(residual)
-        changed |= take_free_leaves(residual)
-        drop_unbuildable(residual)
-        drop_unreachable(residual)
-        if residual.hopeless or not residual.options:
-            return
-        changed |= prune(residual)
-        drop_unbuildable(residual)
-        if residual.hopeless:
-            return
-        drop_unreachable(residual)
+    before = math.inf
+    _clean(residual)
+    while (
+        residual.options
+        and not residual.hopeless
+        and residual.size < before
+        and time.perf_counter() < deadline
+    ):
+        before = residual.size
+        take_free_leaves(residual)
+        prune(residual)
         while inline(residual):
-            changed = True
-            drop_unreachable(residual)
+            pass
+        _clean(residual)
+
+
+def _clean(residual: Residual) -> None:
+    drop_uses_of_sole_root(residual)
+    drop_unbuildable(residual)
+    if not residual.hopeless:
+        drop_unreachable(residual)

@@ -12,40 +12,34 @@ from oxegg.extraction.reduction.residual import Cost, Option, Residual, add, at_
 _MOST_RIVALS = 400  # comparing all pairs of options is quadratic
 
 
-def prune(residual: Residual) -> bool:
+def prune(residual: Residual) -> None:
     """One pass of all rules of this module over every class."""
     must = MustSets.of(residual)
     always = 0
     for root in residual.roots:
         always |= must.of_class[root]
     promoted = {must.order[index] for index in members(always)}
-    changed = len(promoted) > len(residual.roots)
     residual.roots |= promoted
     bound = _Bound(residual, must, always)
     residual.lower = max(residual.lower, residual.objective(bound.base))
     if residual.lower >= residual.upper:
         residual.hopeless = True
-        return True
+        return
     for eclass, options in residual.options.items():
-        kept = _prune_class(eclass, options, residual, must, bound)
-        if kept is not None:
-            residual.options[eclass] = kept
-            changed = True
-    return _settle_forced(residual, must) or changed
+        residual.options[eclass] = _prune_class(eclass, options, residual, must, bound)
+    _settle_forced(residual, must)
 
 
 def _prune_class(
     eclass: int, options: list[Option], residual: Residual, must: MustSets, bound: _Bound
-) -> list[Option] | None:
-    """The options still worth having, or None when they are the same as before."""
+) -> list[Option]:
+    """The options still worth having."""
     own = 1 << must.position[eclass]
     kept: list[Option] = []
     closures: list[int] = []
-    changed = False
     for option in options:
         closure = must.of_children(option)
         if closure & own or bound.too_dear(eclass, option, closure):
-            changed = True
             continue
         # A class that is needed anyway is free to refer to, unless it takes part in cycles here.
         anyway = [
@@ -55,11 +49,9 @@ def _prune_class(
         ]
         if anyway:
             option = option.without(anyway)
-            changed = True
         kept.append(option)
         closures.append(closure)
-    survivors = _undominated(kept, closures, must)
-    return survivors if changed or len(survivors) < len(kept) else None
+    return _undominated(kept, closures, must)
 
 
 def _undominated(options: list[Option], closures: list[int], must: MustSets) -> list[Option]:
@@ -112,7 +104,7 @@ class _Bound:
         return tuple(self.weights[positions(mask)].sum(axis=0).tolist())
 
 
-def _settle_forced(residual: Residual, must: MustSets) -> bool:
+def _settle_forced(residual: Residual, must: MustSets) -> None:
     """Settle roots that have one option and no part in cycles: nothing refers to them any more."""
     forced = [
         root
@@ -121,5 +113,3 @@ def _settle_forced(residual: Residual, must: MustSets) -> bool:
     ]
     for root in forced:
         residual.settle(root, residual.options[root][0])
-    residual.roots.difference_update(forced)
-    return bool(forced)

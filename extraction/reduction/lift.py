@@ -75,7 +75,7 @@ def split(residual: Residual) -> list[Residual]:
         nothing = (0,) * len(residual.paid)
         roots = residual.roots & options.keys()
         parts.append(replace(residual, options=options, roots=roots, paid=nothing, picks=[]))
-    return sorted(parts, key=lambda part: sum(map(len, part.options.values())))
+    return sorted(parts, key=lambda part: part.size)
 
 
 def _connected(residual: Residual) -> list[list[int]]:

@@ -69,6 +69,11 @@ class Residual:
         return users
 
     @property
+    def size(self) -> int:
+        """The number of options."""
+        return sum(map(len, self.options.values()))
+
+    @property
     def pays(self) -> bool:
         """True when some option has a negative cost."""
         return self.floor() < 0

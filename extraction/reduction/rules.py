@@ -1,7 +1,7 @@
 """Rules that shrink a residual; each keeps a choice that beats ``upper`` if there was one.
 
-Every rule returns whether it changed anything. Rules that could empty a class leave it empty:
-``drop_unbuildable`` cleans up and notices when nothing is left to find.
+Rules may leave a class without options, or without users: ``drop_unbuildable`` and
+``drop_unreachable`` clean up and notice when nothing is left to find.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from oxegg.extraction.reduction.residual import Option, Residual, add
 
 
-def drop_unbuildable(residual: Residual) -> bool:
+def drop_unbuildable(residual: Residual) -> None:
     """Options with a child that has no finite term, and classes without options, go."""
     users: dict[int, list[tuple[int, int]]] = {}
     missing: dict[tuple[int, int], int] = {}
@@ -32,17 +32,16 @@ def drop_unbuildable(residual: Residual) -> bool:
             if not missing[key]:
                 ready.append(key[0])
     if len(done) == len(residual.options):
-        return False
+        return
     residual.hopeless = not residual.roots <= done
     residual.options = {
         eclass: [option for option in options if option.children <= done]
         for eclass, options in residual.options.items()
         if eclass in done
     }
-    return True
 
 
-def drop_unreachable(residual: Residual) -> bool:
+def drop_unreachable(residual: Residual) -> None:
     """Classes that no root can need go."""
     seen = set(residual.roots)
     stack = list(seen)
@@ -53,31 +52,27 @@ def drop_unreachable(residual: Residual) -> bool:
                     seen.add(child)
                     stack.append(child)
     if len(seen) == len(residual.options):
-        return False
+        return
     residual.options = {c: options for c, options in residual.options.items() if c in seen}
-    return True
 
 
-def drop_uses_of_sole_root(residual: Residual) -> bool:
+def drop_uses_of_sole_root(residual: Residual) -> None:
     """Everything chosen lies below a sole root, so needing that root closes a cycle."""
     if len(residual.roots) != 1:
-        return False
+        return
     root = next(iter(residual.roots))
-    changed = False
     for eclass, options in residual.options.items():
         kept = [option for option in options if root not in option.children]
         if len(kept) < len(options):
             residual.options[eclass] = kept
-            changed = True
-    return changed
 
 
-def take_free_leaves(residual: Residual) -> bool:
+def take_free_leaves(residual: Residual) -> None:
     """A class with a free leaf is settled by it, wherever it is needed."""
     users = residual.users()
     free = [eclass for eclass, options in residual.options.items() if _free_leaf(options)]
     if not free:
-        return False
+        return
     while free:
         eclass = free.pop()
         if eclass not in residual.options:
@@ -91,7 +86,6 @@ def take_free_leaves(residual: Residual) -> bool:
                 residual.options[user] = options
                 if _free_leaf(options):
                     free.append(user)
-    return True
 
 
 def _free_leaf(options: list[Option]) -> Option | None:
@@ -102,7 +96,8 @@ def inline(residual: Residual) -> bool:
     """Replace classes by their options inside their users where that does not grow the whole.
 
     Two cases: a single free option, whose children the users take over; and all uses in one class,
-    where each use is multiplied out (the class is then needed at most once).
+    where each use is multiplied out (the class is then needed at most once). Returns whether
+    there was anything to inline: what it leaves may be worth another pass.
     """
     users = residual.users()
     changed = False
