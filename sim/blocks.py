@@ -63,14 +63,6 @@ class Block:
         """Whether the run loop executes the block's one instruction."""
         return self.instructions[0].record.timing in SPECIAL
 
-    @property
-    def is_leaf_loop(self) -> bool:
-        """Whether the block can branch to its own start."""
-        last = self.instructions[-1]
-        if last.record.timing != "branch":
-            return False
-        return last.pc + last.operands["offset12"] == self.start
-
 
 def decode_at(fetch: Callable[[int], int], pc: int) -> Decoded:
     """The instruction at ``pc``; ``fetch`` gives 16-bit parcels.
@@ -322,9 +314,17 @@ class BlockSource:
         self._emit(f"{VIEWS[bits]}[{index}] = {value} & {(1 << bits) - 1}")
 
 
-def disassemble(fetch: Callable[[int], int], start: int, stop: int) -> Iterator[Decoded]:
-    """The instructions of ``[start, stop)``, one after the other."""
-    while start < stop:
-        decoded = decode_at(fetch, start)
+def disassemble(code: bytes, base: int = 0) -> Iterator[Decoded]:
+    """The instructions of ``code``, which lies at address ``base``, one after the other.
+
+    Raises ``OxeggError`` at the first undefined word.
+    """
+
+    def fetch(pc: int) -> int:
+        return int.from_bytes(code[pc - base : pc - base + 2], "little")
+
+    pc = base
+    while pc < base + len(code):
+        decoded = decode_at(fetch, pc)
         yield decoded
-        start += decoded.length
+        pc += decoded.length

@@ -70,17 +70,20 @@ class State:
         self.reservation: int | None = None
         self.instructions = 0
         self.cycles = 0
-        self.configs: dict[VectorConfig, Operations] = {}
+        self._configs: dict[tuple[int, ...], Operations] = {}
+        self._vtypes: dict[int, tuple[VType | None, int]] = {}
         self.compile_site: Callable[[int, VectorConfig], Any] = _no_compiler
         self.present = self.refresh()
 
     def refresh(self) -> Operations:
         """Look up the vector instructions of the configuration after it may have changed."""
-        config = VectorConfig(self.vl, self.vtype, self.vstart, self.vxrm, self.frm)
-        found = self.configs.get(config)
+        # A vtype object lives as long as this state: its identity is a cheap key.
+        key = (self.vl, id(self.vtype), self.vstart, self.vxrm, self.frm)
+        found = self._configs.get(key)
         if found is None:
-            found = Operations(config, len(self.configs), self._compile)
-            self.configs[config] = found
+            config = VectorConfig(self.vl, self.vtype, self.vstart, self.vxrm, self.frm)
+            found = Operations(config, len(self._configs), self._compile)
+            self._configs[key] = found
         self.present = found
         return found
 
@@ -89,13 +92,13 @@ class State:
 
     def set_vl(self, requested: int | None, vtype: int) -> int:
         """vsetvl: the new vl, for ``requested`` elements (None keeps vl); sets vill if reserved."""
-        self.vtype = decode_vtype(vtype)
+        known = self._vtypes.get(vtype)
+        if known is None:
+            decoded = decode_vtype(vtype)
+            known = self._vtypes[vtype] = decoded, decoded.vlmax(self.vlen) if decoded else 0
+        self.vtype, limit = known
         self.vstart = 0
-        if self.vtype is None:
-            self.vl = 0
-        else:
-            limit = self.vtype.vlmax(self.vlen)
-            self.vl = min(self.vl if requested is None else requested, limit)
+        self.vl = min(self.vl if requested is None else requested, limit)
         return self.vl
 
     def read_csr(self, number: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from oxegg.costmodels import load_machine
 from oxegg.errors import SimulationError, UsageError
 from oxegg.isa import VType
-from oxegg.sim import Buffer, CallResult, call, ieee
+from oxegg.sim import Buffer, CallResult, call, disassemble, ieee
 from tests.sim.programs import RETURN, Line, assemble
 
 CARD = load_machine("ox-card")
@@ -153,3 +153,13 @@ def test_counts_are_by_offset():
     assert result.instructions == 11
     assert result.cycles is not None
     assert sum(result.cycles_by_pc.values()) <= result.cycles
+
+
+def test_disassembly_names_each_place():
+    code = assemble([("addi", 10, 10, -1), ("bne", 10, 0, -4)]) + (0x8082).to_bytes(2, "little")
+    listing = [(decoded.pc, str(decoded)) for decoded in disassemble(code, 0x100)]
+    assert listing == [
+        (0x100, "addi a0, a0, -1"),
+        (0x104, "bne a0, zero, -4"),
+        (0x108, "jalr zero, 0(ra)"),
+    ]
