@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from oxegg.costmodels import Machine, Timing, timing, unit_copies
 from oxegg.emit.effects import PSEUDO, effects, instruction_of
-from oxegg.emit.program import Operation, Register
+from oxegg.emit.program import Bank, Operation, Register
 from oxegg.emit.vector_state import Demand, demand
 
 # Whoever asks the vector unit for a scalar waits for it.
@@ -31,6 +31,8 @@ class Step:
     vector_reads: tuple[Register, ...]
     reads: tuple[Register, ...]
     writes: tuple[Register, ...]
+    result_sizes: tuple[tuple[Bank, int], ...]
+    mask: Register | None
     demand: Demand | None
 
 
@@ -52,6 +54,8 @@ def step(operation: Operation, machine: Machine) -> Step:
         tuple(register for register in effect.reads if register.bank == "v"),
         effect.reads,
         effect.writes,
+        tuple((register.bank, register.group) for register in effect.writes),
+        effect.mask,
         demand(operation),
     )
 
@@ -92,13 +96,24 @@ class Pipeline:
         self.readers: dict[Register, tuple[int, int]] = {}
         self.queue: list[int] = []
         self.need: Demand | None = None
+        # Demands are few objects, asked about again and again.
+        self.merges: dict[tuple[int, int], Demand | None] = {}
         self.end = 0
 
     def changes_state(self, step: Step) -> bool:
         """Whether a vset instruction is needed before ``step``."""
-        if step.demand is None:
+        if step.demand is None or step.demand is self.need:
             return False
-        return self.need is None or self.need.merge(step.demand) is None
+        return self._merged(step.demand) is None
+
+    def _merged(self, demand: Demand) -> Demand | None:
+        """The present demand and another together; ``None`` when no state serves both."""
+        if self.need is None:
+            return None
+        key = (id(self.need), id(demand))
+        if key not in self.merges:
+            self.merges[key] = self.need.merge(demand)
+        return self.merges[key]
 
     def earliest(self, step: Step) -> tuple[int, int, int]:
         """Cycles in which ``step`` would issue, leave the queue, and start now."""
@@ -142,8 +157,8 @@ class Pipeline:
         if self.changes_state(step):
             self.need = step.demand
             self._take_slot(max(self.cycle, issue - 1))
-        elif step.demand is not None and self.need is not None:
-            self.need = self.need.merge(step.demand)
+        elif step.demand is not None:
+            self.need = self._merged(step.demand)
         self._take_slot(issue)
         free = self.free.setdefault(step.unit, [0] * unit_copies(self.machine, step.unit))
         end = start + step.occupancy

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from oxegg.costmodels import Machine
 from oxegg.emit.dependences import dependences
-from oxegg.emit.effects import effects
 from oxegg.emit.liveness import Liveness, liveness, read_point, write_point
 from oxegg.emit.pipeline import Pipeline, Step, block_cycles, step
 from oxegg.emit.program import Bank, Loop, Operation, Program, Register
@@ -207,7 +206,7 @@ def _list_order(
     order: list[int] = []
     while ready:
         index = _choose(block, ready, pipeline, pressure, limits, priority, mask)
-        mask = effects(block.operations[index]).mask or mask
+        mask = block.steps[index].mask or mask
         ready.remove(index)
         pipeline.issue(block.steps[index])
         pressure.schedule(index)
@@ -230,7 +229,12 @@ def _choose(
 ) -> int:
     """The ready operation with the best priority that doesn't overfill a register file."""
 
+    room = {bank: limits[bank] - taken for bank, taken in pressure.taken.items()}
+
     def fits(index: int) -> bool:
+        # Most of the time there is room whatever dies.
+        if all(size <= room[bank] for bank, size in block.steps[index].result_sizes):
+            return True
         return all(
             taken <= max(limits[bank], pressure.taken[bank])
             for bank, taken in pressure.during(index).items()
@@ -241,8 +245,7 @@ def _choose(
         start = pipeline.earliest(one)[2]
         if pipeline.changes_state(one):
             start += STATE_CHANGE_PENALTY
-        own_mask = effects(block.operations[index]).mask
-        if own_mask is not None and mask is not None and own_mask != mask:
+        if one.mask is not None and mask is not None and one.mask != mask:
             start += MASK_CHANGE_PENALTY
         return priority(block, start, index)
 

@@ -9,6 +9,7 @@ state can serve them all, and a loop that needs one state only gets it before th
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from oxegg.emit.program import (
     ELEMENT_WIDTHS,
@@ -98,24 +99,36 @@ _INDEXED = ("vlux", "vlox", "vsux", "vsox")
 
 
 def demand(operation: Operation) -> Demand | None:
-    """What ``operation`` needs of ``vtype`` and ``vl``; ``None`` when it needs nothing."""
-    instruction = TABLE.get(operation.name)
+    """What ``operation`` needs of ``vtype`` and ``vl``; ``None`` when it needs nothing.
+
+    Equal demands are the same object.
+    """
+    return _demand(operation.name, operation.state)
+
+
+@lru_cache(maxsize=1 << 14)
+def _demand(name: str, state: VectorState | None) -> Demand | None:
+    instruction = TABLE.get(name)
     timing_class = instruction.timing if instruction is not None else ""
     if timing_class == "vmv_whole":
-        return Demand()
-    state = operation.state
+        return _interned(Demand())
     if state is None or timing_class in ("vload_whole", "vstore_whole"):
         return None
-    depends = _DEPENDS.get(timing_class, _EVERYTHING)
-    if operation.name.startswith(_INDEXED):
-        depends = _EVERYTHING
-    return Demand(
-        state.sew if "sew" in depends else None,
-        state.sew / state.lmul if "ratio" in depends else None,
-        state.vl if "vl" in depends else None,
-        state.tail_undisturbed and "policy" in depends,
-        state.mask_undisturbed and "policy" in depends,
+    depends = _EVERYTHING if name.startswith(_INDEXED) else _DEPENDS.get(timing_class, _EVERYTHING)
+    return _interned(
+        Demand(
+            state.sew if "sew" in depends else None,
+            state.sew / state.lmul if "ratio" in depends else None,
+            state.vl if "vl" in depends else None,
+            state.tail_undisturbed and "policy" in depends,
+            state.mask_undisturbed and "policy" in depends,
+        )
     )
+
+
+@lru_cache(maxsize=1 << 14)
+def _interned(need: Demand) -> Demand:
+    return need
 
 
 def merge(first: Demand, second: Demand, vlen: int) -> Demand | None:
