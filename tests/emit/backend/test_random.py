@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from oxegg.costmodels import load_machine
 from oxegg.emit.backend import generate
-from tests.emit.backend.execution import agrees, needs_qemu
+from tests.emit.backend.execution import agrees
 from tests.emit.backend.random_programs import Recipe, sample
 
 MACHINES = ("ox-tiny", "ox-edge", "ox-card")
@@ -34,7 +34,6 @@ def recipes(operations: int, *, crowded: bool) -> st.SearchStrategy[Recipe]:
     )
 
 
-@needs_qemu
 @settings(max_examples=40)
 @given(recipes(40, crowded=False), st.sampled_from(MACHINES), st.booleans())
 def test_programs(directory: Path, recipe: Recipe, name: str, scheduling: bool):
@@ -42,7 +41,6 @@ def test_programs(directory: Path, recipe: Recipe, name: str, scheduling: bool):
     agrees(sample(recipe, machine.vlen), machine, directory, scheduling=scheduling)
 
 
-@needs_qemu
 @settings(max_examples=12)
 @given(recipes(30, crowded=True), st.sampled_from(MACHINES))
 def test_programs_that_spill(directory: Path, recipe: Recipe, name: str):
@@ -50,7 +48,6 @@ def test_programs_that_spill(directory: Path, recipe: Recipe, name: str):
     agrees(sample(recipe, machine.vlen), machine, directory)
 
 
-@needs_qemu
 @pytest.mark.slow
 @settings(max_examples=1000)
 @given(recipes(150, crowded=True), st.sampled_from(MACHINES), st.booleans())
