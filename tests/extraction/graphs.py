@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -47,3 +48,13 @@ def all_choices(problem: Problem) -> list[dict[int, int]]:
             continue
         found[tuple(sorted(choice.items()))] = choice
     return list(found.values())
+
+
+def overlapping(seed: int) -> Problem:
+    """Forty needs, each met by any of three overlapping suppliers: a set cover that rules leave."""
+    random = Random(seed)
+    nodes = [Node("all", "root", range(40), 0)]
+    nodes += [Node("supplier", ("s", s), (), random.randint(2, 6)) for s in range(20)]
+    for need in range(40):
+        nodes += [Node("by", need, (("s", s),), 1) for s in random.sample(range(20), 3)]
+    return Problem.of(nodes, ["root"])

@@ -7,8 +7,8 @@ import math
 import pytest
 from hypothesis import given, settings
 
-from oxegg.extraction import Method, Problem, extract
-from tests.extraction.graphs import optimum, problems
+from oxegg.extraction import Method, Problem, answer_set, extract
+from tests.extraction.graphs import optimum, overlapping, problems
 
 
 @pytest.mark.parametrize("method", ["tree", "dag"])
@@ -48,3 +48,34 @@ def test_largest_unit_of_each_level_counts(problem: Problem) -> None:
         solution = extract(problem, method)
         assert solution.lower_bound <= best <= solution.cost
     assert solution.cost == best
+
+
+@given(problem=problems(columns=2))
+@settings(max_examples=60)
+def test_no_time_still_gives_a_checked_choice_and_a_bound(problem: Problem) -> None:
+    best = optimum(problem)
+    solution = extract(problem, "exact", seconds=0)
+    assert solution.lower_bound <= best <= solution.cost
+    assert solution.cost <= extract(problem, "dag").cost
+
+
+@given(problem=problems(largest=2))
+@settings(max_examples=40)
+def test_same_seed_same_choice(problem: Problem) -> None:
+    first, second = (extract(problem, "exact", seed=3) for _ in range(2))
+    assert first.choice == second.choice
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_solver_without_answer_sets_agrees(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = overlapping(seed)
+    both = extract(problem, "exact", seed=seed)
+    monkeypatch.setattr(answer_set, "available", _never)
+    alone = extract(problem, "exact", seed=seed)
+    assert both.status == alone.status == "optimal"
+    assert both.cost == alone.cost
+    assert both.cost < extract(problem, "tree").cost
