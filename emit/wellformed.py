@@ -16,7 +16,6 @@ from oxegg.emit.program import (
     loops,
     operations,
 )
-from oxegg.emit.vector_state import demand
 from oxegg.errors import EmitError
 
 _BANKS = ("x", "f", "v")
@@ -147,8 +146,3 @@ def _state_problems(state: VectorState, vlen: int) -> Iterator[str]:
         yield f"no vtype is e{state.sew} with LMUL {state.lmul}"
     elif not 1 <= state.vl <= state.maximum_vl(vlen):
         yield f"vl {state.vl} isn't from 1 to {state.maximum_vl(vlen)}"
-
-
-def needs_vector_unit(program: Program) -> bool:
-    """Whether any operation depends on vector state."""
-    return any(demand(operation) is not None for operation in operations(program.body))
