@@ -35,7 +35,7 @@ def k_best(
     K. G. Murty, Operations Research 16(3), 1968. One extraction per class of each choice.
     """
     start = time.perf_counter()
-    first = extract(problem, method, seconds=seconds, seed=seed)
+    first = extract(problem, method, seconds=seconds / 2, seed=seed)
     ticket = counter()
     heap: list[tuple[float, int, Solution, Problem, int]] = []
     if first.status != "infeasible":
@@ -48,7 +48,7 @@ def k_best(
             left = seconds - (time.perf_counter() - start)
             if left <= 0 or len(found) == count:
                 break
-            other = extract(part, method, seconds=left, seed=seed)
+            other = extract(part, method, seconds=min(left, seconds / 20), seed=seed)
             if other.status != "infeasible":
                 heappush(heap, (other.cost, next(ticket), other, part, depth))
     return found
