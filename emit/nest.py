@@ -13,13 +13,15 @@ class Nest:
 
     ``unroll`` lists the copies of the body per iteration of an axis's loop (for the lane axis:
     strips per iteration; 1 where the axis isn't listed); ``lanes`` elements per strip; ``accumulators`` partial results per
-    reduction, so that consecutive updates don't wait for each other.
+    reduction, so that consecutive updates don't wait for each other; ``segments``: strided
+    accesses to neighbouring elements become segment accesses.
     """
 
     order: tuple[Axis, ...]
     lanes: int
     unroll: tuple[tuple[Axis, int], ...] = ()
     accumulators: int = 1
+    segments: bool = True
 
     def copies(self, axis: Axis) -> int:
         return next((n for a, n in self.unroll if a == axis), 1)

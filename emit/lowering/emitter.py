@@ -79,6 +79,7 @@ class Emitter:
         self.env: dict[Axis, list[Copy]] = {}
         self.lanes = 1  # nominal elements per strip in this stage
         self.held: dict[str, Register] = {}
+        self.written: set[str] = set()  # buffers that the stage stores into
         self.fixed_offsets: set[str] = set()  # buffers whose accesses share one stride pattern
         self._numbers: dict[Bank, int] = {"x": 1, "f": 1, "v": 1}
         self._labels = 0

@@ -10,6 +10,7 @@ from oxegg.emit.loop_tree import Level, LoopNode
 from oxegg.emit.lowering import addresses, reductions, scalar, scans, vector
 from oxegg.emit.lowering.emitter import Combo, Copy, Emitter, Frame, Scope
 from oxegg.emit.lowering.reductions import Accumulator
+from oxegg.emit.lowering.segments import Segments, is_candidate
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Value
 from oxegg.emit.program import ZERO, Loop, Operation, Register
@@ -24,15 +25,24 @@ class Stage:
         self.emitter, self.nest = emitter, nest
         self.accumulators: dict[tuple[int, Combo], Accumulator] = {}
         self.carried = scans.Carried(emitter)
+        self.segments = Segments(emitter, ())
 
     # levels
 
     def level(self, level: Level) -> None:
+        outer, self.segments = self.segments, self._segments_of(level)
         for item in level.items:
             if isinstance(item, LoopNode):
                 self.loop(item)
             else:
                 self._value(item)
+        self.segments = outer
+
+    def _segments_of(self, level: Level) -> Segments:
+        if not self.nest.segments:
+            return Segments(self.emitter, ())
+        values = [item for item in level.items if isinstance(item, Value) and is_candidate(item)]
+        return Segments(self.emitter, [(v, c) for v in values for c in self._combos(v.domain)])
 
     def _value(self, value: Value) -> None:
         """Every unrolled instance of a value whose axes are all open."""
@@ -46,7 +56,9 @@ class Stage:
                 self._update(value, combo)
             elif value.kind == "store":
                 self._store(value, combo)
-            elif self.emitter.find(value, combo) is None:
+            elif self.emitter.find(value, combo) is None and not (
+                value.kind == "load" and self.segments.load(value, combo)
+            ):
                 self.emitter.define(value, combo, self._compute(value, combo))
 
     def _combos(self, axes: frozenset[Axis]) -> Iterator[Combo]:
@@ -129,7 +141,8 @@ class Stage:
         (source,) = value.operands
         assert value.access is not None
         if value.lane:
-            vector.store(emitter, value, combo, self.lookup(source, combo))
+            if not self.segments.store(value, combo, lambda: self.lookup(source, combo)):
+                vector.store(emitter, value, combo, self.lookup(source, combo))
             return
         register = reductions.scalar_operand(emitter, source, combo, self.lookup)
         base, offset = addresses.near(emitter, value.access, combo)

@@ -36,6 +36,7 @@ def lower(
     for stage, nest in stages:
         emitter.start_stage()
         emitter.lanes = nest.lanes
+        emitter.written = {s.access.buffer.name for s in stage.stores if s.access}
         body, emitter.body = emitter.body, []
         StageLowering(emitter, nest).level(build(stage.stores, nest.order))
         emitter.body = [*body, *emitter.prologue, *emitter.body]

@@ -11,10 +11,10 @@ from oxegg.emit.lowering.program import lower
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram, Value, walk
 from oxegg.emit.program import operations
-from oxegg.emit.schedule import estimated_cycles
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
+from oxegg.search.estimate import estimate
 
 FULLY_UNROLLED = 4  # axes up to this size never become loops
 MAX_OPERATIONS = 700  # instructions of one stage's text
@@ -31,7 +31,7 @@ class Ranked:
 
 def generic_nest(stage: Stage, machine: Machine) -> Nest:
     """One loop per axis in source order, one register per strip, nothing unrolled."""
-    return Nest(tuple(stage.axes), _strip(stage, machine, 1))
+    return Nest(tuple(stage.axes), _strip(stage, machine, 1), segments=False)
 
 
 def enumerate_nests(stage: Stage, machine: Machine, *, budget: int) -> list[Nest]:
@@ -63,7 +63,7 @@ def rank(
         count = sum(1 for _ in operations(lowered.body))
         if count > MAX_OPERATIONS:
             continue
-        cycles = estimated_cycles(lowered, machine) + 0.05 * count
+        cycles = estimate(lowered.body, machine) + 0.02 * count
         ranked.append(Ranked(nest, cycles))
     return sorted(ranked, key=lambda r: r.predicted)
 
