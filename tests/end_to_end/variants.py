@@ -1,0 +1,87 @@
+"""Compiling a kernel in more ways than the search would pick: any program, any nest."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from oxegg.costmodels import Machine
+from oxegg.egraph.saturate import Limits
+from oxegg.emit.backend import generate
+from oxegg.emit.lowering.program import lower
+from oxegg.emit.nest import Nest
+from oxegg.emit.stages import Stage
+from oxegg.errors import EmitError
+from oxegg.ir import Kernel
+from oxegg.search import nests, programs
+from oxegg.search.driver import runner_for
+from oxegg.search.measure import Runner, place_of
+from oxegg.search.programs import Candidate
+from oxegg.search.saturation import allowed_rules, prepare
+
+LIMITS = Limits(algebra_iterations=3, rows=8000, seconds=8.0)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to compile a kernel."""
+
+    runner: Runner
+    label: str
+    nests: tuple[Nest, ...]
+
+    def __str__(self) -> str:
+        return f"{self.label}: {'; '.join(map(str, self.nests))}"
+
+
+def variants(
+    kernel: Kernel, machine: Machine, mode: str, rng: random.Random, wanted: int
+) -> Iterator[Variant]:
+    """Up to ``wanted`` random (program, nests) pairs of a kernel."""
+    prepared = prepare(kernel, allowed_rules(mode), LIMITS)
+    found = programs.candidates(prepared.graph, machine, "dag")
+    made = 0
+    for _ in range(3 * wanted):
+        variant = _variant(kernel, rng.choice(found), machine, mode, rng)
+        if variant is not None:
+            yield variant
+            made += 1
+        if made == wanted:
+            return
+
+
+def _variant(
+    kernel: Kernel, candidate: Candidate, machine: Machine, mode: str, rng: random.Random
+) -> Variant | None:
+    """None where the program doesn't fit the registers."""
+    plan = tuple(_nest(stage, machine, rng) for stage in candidate.stages)
+    physical = candidate.choice.program
+    stages = list(zip(candidate.stages, plan, strict=True))
+    try:
+        code = generate(lower(physical, stages, machine, exact=mode == "exact"), machine)
+    except EmitError as error:
+        if "register" in str(error):
+            return None
+        raise
+    place = place_of(physical, machine, "auto")
+    runner = runner_for(kernel, physical, code, machine, place)
+    return Variant(runner, candidate.label, plan)
+
+
+def _nest(stage: Stage, machine: Machine, rng: random.Random) -> Nest:
+    """A nest that the search could pick, or one that it wouldn't."""
+    nest = rng.choice(nests.enumerate_nests(stage, machine, budget=400) or [
+        nests.generic_nest(stage, machine)
+    ])  # fmt: skip
+    if rng.random() < 0.6:
+        return nest
+    order = list(stage.axes)
+    rng.shuffle(order)
+    unroll = tuple((a, rng.choice((1, 2, 3, 4))) for a in order if rng.random() < 0.5)
+    return replace(
+        nest,
+        order=tuple(order),
+        unroll=tuple((a, min(n, a.size)) for a, n in unroll),
+        accumulators=rng.choice((1, 2, 3)),
+    )
