@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oxegg.emit.program import Loop, Operand, Operation, Register, VectorState
+from oxegg.emit.program import Loop, Operand, Operation, Register
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,19 @@ def _pick(
     for choice in item.choices:
         dies = choice.tied in defined and last[choice.tied] == here
         if choice.tied == target or dies:
-            return [*_copy(item.state, target, choice.tied), _final(item, choice)]
+            return [*_copy(target, choice.tied), _final(item, choice)]
     choice = item.choices[0]
-    return [*_copy(item.state, target, choice.tied), _final(item, choice)]
+    return [*_copy(target, choice.tied), _final(item, choice)]
 
 
-def _copy(state: VectorState | None, target: Register, source: Register) -> list[Operation]:
-    """A move, which register allocation makes disappear where the source ends here."""
+def _copy(target: Register, source: Register) -> list[Operation]:
+    """A move, which register allocation makes disappear where the source ends here.
+
+    Of whole registers: the operation may run at half the width (widening) or keep a tail.
+    """
     if target == source:
         return []
-    return [Operation("vmv.v.v", (target, source), state)]
+    return [Operation(f"vmv{target.group}r.v", (target, source))]
 
 
 def _final(item: TiedOperation, choice: Choice) -> Operation:
