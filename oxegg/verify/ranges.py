@@ -32,7 +32,7 @@ def exponent_limit(terms: Sequence[Term], type_: ElementType) -> int:
     if any(t.operator in _STEEP for t in terms):
         return _STEEP_EXPONENT
     length = math.prod({a: a.size for t in terms for a in t.axes}.values())
-    room = min(t.type.max_exponent for t in terms if t.type.is_float) - 2
+    room = min((t.type.max_exponent for t in terms if t.type.is_float), default=16) - 2
     to_integer = [t.type.bits - 2 for t in terms if t.operator == "convert" and t.type.is_integer]
     room = min([room - math.ceil(math.log2(length)), *to_integer])
     return max(1, room // max(_degrees(terms)))
