@@ -16,7 +16,7 @@ from oxegg.ir.types import BOOL, TYPES, ElementType
 ROUND_TO_ZERO = 1
 _FLOAT_SUFFIX = {"f16": "h", "f32": "s", "f64": "d"}
 _LOADS = {
-    "f16": "flh", "f32": "flw", "f64": "fld", "i8": "lb", "u8": "lbu", "i16": "lh", "u16": "lhu",
+    "f16": "flh", "bf16": "flh", "f32": "flw", "f64": "fld", "bool": "lbu", "i8": "lb", "u8": "lbu", "i16": "lh", "u16": "lhu",
     "i32": "lw", "u32": "lwu", "i64": "ld", "u64": "ld",
 }  # fmt: skip
 _STORES = {"f16": "fsh", "f32": "fsw", "f64": "fsd"}
