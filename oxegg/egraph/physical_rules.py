@@ -12,7 +12,9 @@ from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BOOL, ElementType
 from oxegg.rules.scalar_engine import supported
 from oxegg.rules.selection import Selection
+from oxegg.rules.vector_engine import LANE_REDUCTIONS
 
+DEEPEST_LAYOUT = 10**12  # a part of a part of a part has a buffer of its own: codes fit 64 bits
 FREE_OF_LANE = "(= 0 (& f{0} (<< 1 (- c 1))))"
 
 
@@ -44,9 +46,14 @@ def selection_text(row: Selection) -> list[str]:
     key = operator_key(row.reduction, type_)
     matched = f'(= t (Red "{key}" k {pattern})) {" ".join(guards)}'
     tail = f'{len(children)} "{form.key}" k {" ".join(children)}'
-    return [
+    texts = [
         f'(rule ((= l (At t c "v")) (> c 0) {matched} (!= k (- c 1))) ((union l (Acc{tail})))'
-        f' :ruleset physical :name "acc {form.key}")',
+        f' :ruleset physical :name "acc {form.key}")'
+    ]
+    if (row.reduction, type_.kind) not in LANE_REDUCTIONS:
+        return texts
+    return [
+        *texts,
         f'(rule ((= l (At t 0 "s")) {matched}'
         f' (= c (+ k 1)) (Lane c lm)) ((union l (Lanes{tail}))) :ruleset physical :name "lanes {form.key}")',
     ]
@@ -166,7 +173,7 @@ def concat_texts(encoding: Encoding) -> list[str]:
             pattern = f"(TCons {parts[i]} {pattern})"
             result = f"(BCons (Mem {parts[i]} (+ (* 1000000 (+ 1 o)) {1000 * (number + 1) + i})) {result})"
         texts.append(
-            f"(rule ((= b (Mem t o)) (!= o 0) (= t (Cat {number} {pattern})))"
+            f"(rule ((= b (Mem t o)) (!= o 0) (< o {DEEPEST_LAYOUT}) (= t (Cat {number} {pattern})))"
             f' ((union b (Join {number} o {result}))) :ruleset physical :name "concat {number}")'
         )
     return texts
