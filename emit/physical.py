@@ -19,6 +19,7 @@ ValueKind = Literal[
     "scalar",  # scalar engine: ``form`` is an operator key such as add.f32
     "accumulate",  # reduction over ``axis``, one accumulator per element of the result
     "lanes",  # reduction over the axis across the lanes, result a scalar
+    "count",  # number of true lanes along ``axis``, a scalar
     "scan",  # running reduction along ``axis``
     "fold",  # state ``number`` after a counted loop over ``axis``
     "held",  # the state that a fold carries into a step
@@ -92,7 +93,7 @@ class Value:
     @property
     def closes_loop(self) -> bool:
         """Whether the work happens in a loop that ends before the result is there."""
-        return self.kind in ("accumulate", "lanes", "fold")
+        return self.kind in ("accumulate", "lanes", "count", "fold")
 
 
 @dataclass

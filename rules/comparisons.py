@@ -39,6 +39,9 @@ for name, test, yes, no, result in SELECTS:
 rule("select-same", apply("select", c, x, x), x, kind="exact", types=NUMBERS, doc="c ? x : x = x")
 rule("select-not", apply("select", apply("not", c, of=BOOL), x, y), apply("select", c, y, x),
      kind="exact", types=NUMBERS, doc="!c ? x : y = c ? y : x")  # fmt: skip
+zero = constant(0)
+rule("add-select", x + apply("select", c, y, zero), apply("select", c, x + y, x), kind="exact",
+     types=INTEGERS, doc="x + (c ? y : 0) = c ? x + y : x, which a masked addition computes")  # fmt: skip
 rule("abs-max", apply("max", x, -x), apply("abs", x), kind="exact", types=FLOATS, doc="max(x, -x) = |x|")
 rule("not-lt", apply("not", apply("lt", x, y), of=BOOL), apply("le", y, x), kind="exact",
      types=INTEGERS, doc="!(x < y) = y <= x")  # fmt: skip

@@ -35,7 +35,7 @@ class Format:
         return self.type.precision - 1
 
 
-FORMATS = (Format(F32, I32, 6, 9, 4), Format(F64, I64, 12, 20, 8))
+FORMATS = (Format(F32, I32, 5, 9, 4), Format(F64, I64, 12, 20, 8))
 
 
 def fma(a: Pattern, b: Pattern, c: Pattern) -> Pattern:
@@ -75,7 +75,10 @@ def exponential(format_: Format, value: Pattern) -> Pattern:
         high = float(np.nextafter(np.float32(high), np.float32(0)))
     low = -LN2 * (emax - 1) - 0.0001
     clamped = apply("maxnum", apply("minnum", value, constant(high)), constant(low))
-    n, n_float = nearest(format_, clamped * constant(1 / LN2))
+    # Adding 1.5 * 2^fraction_bits leaves the nearest integer in the low bits of the sum.
+    magic = constant(1.5 * 2.0**format_.fraction_bits)
+    shifted_n = fma(clamped, constant(1 / LN2), magic)
+    n, n_float = bits(format_, shifted_n), shifted_n - magic
     upper, lower = split(LN2, 2, format_.type.precision - 12)
     r = fnma(n_float, lower, fnma(n_float, upper, clamped))
     tail = list(exp_coefficients(format_.exp_degree))

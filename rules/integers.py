@@ -52,6 +52,16 @@ for narrow in UNSIGNED[:-1]:
                  convert(smaller, narrow, wide), kind="exact", types=(wide,),
                  doc="|x - y| of unsigned values is max - min in their own width")  # fmt: skip
 
+for narrow in INTEGERS:
+    for wide in INTEGERS:
+        if not _is_extension(narrow, wide):
+            continue
+        for name in ("eq", "ne", "lt", "le"):
+            rule(f"compare-{name}-{narrow}-{wide}",
+                 apply(name, convert(x, narrow, wide), convert(y, narrow, wide), of=wide),
+                 apply(name, x, y, of=narrow), kind="exact", types=(wide,),
+                 doc="widening keeps the order")  # fmt: skip
+
 # Truncation commutes with the ring operations: work can be done in the narrow width.
 for wide in INTEGERS:
     for narrow in INTEGERS:
@@ -64,6 +74,15 @@ for wide in INTEGERS:
         if _is_extension(narrow, wide):
             rule(f"narrow-widened-{narrow}-{wide}", convert(convert(x, narrow, wide), wide, narrow),
                  x, kind="exact", types=(narrow,), doc="truncating a widened value gives it back")  # fmt: skip
+
+for wide in INTEGERS:
+    for narrow in INTEGERS:
+        if wide.bits < 4 * narrow.bits:
+            continue
+        middle = TYPES[f"{'i' if wide.is_signed else 'u'}{wide.bits // 2}"]
+        rule(f"narrow-step-{wide}-{narrow}", convert(x, wide, narrow),
+             convert(convert(x, wide, middle), middle, narrow), kind="exact", types=(narrow,),
+             doc="narrow in steps of two")  # fmt: skip
 
 for signed, unsigned in zip(SIGNED, UNSIGNED, strict=True):
     for of, to in ((signed, unsigned), (unsigned, signed)):

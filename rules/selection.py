@@ -42,6 +42,7 @@ class Form:
     sew: ElementType
     type: ElementType
     result: Place = "v"
+    masked: bool = False  # lanes outside the mask keep the tied operand
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ Section numbers refer to the RISC-V "V" Vector Extension 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from oxegg.ir.types import BF16, BOOL, F16, F32, F64, FLOATS, INTEGERS, TYPES, ElementType
 from oxegg.rules.integers import WIDER
 from oxegg.rules.pattern import Apply, Pattern, apply, convert, variables
 from oxegg.rules.selection import Encoding, Form, Place, Selection
 
-x, y, z, c = variables("x y z c")
+x, y, z, c, old = variables("x y z c old")
 VECTOR_FLOATS = (F16, F32, F64)
 
 
@@ -264,6 +264,25 @@ def _selects(t: ElementType) -> Iterator[Selection]:
     yield Selection(pattern, _form(scalar, "c:m x:s y:v", "d y x c", t))
 
 
+def _masked(rows: Iterable[Selection]) -> Iterator[Selection]:
+    """select(c, x op y, z): the operation under a mask, over the old value (section 5.3)."""
+    for row in rows:
+        form, pattern = row.form, row.pattern
+        plain = len(form.operands) == 2 and form.result == "v" and form.sew == form.type
+        if not plain or not isinstance(pattern, Apply) or row.constants or row.reduction:
+            continue
+        if any(place == "m" for _, place in form.operands) or form.encodings[0].tied:
+            continue
+        encoding = form.encodings[0]
+        operands: tuple[tuple[str, Place], ...] = (("c", "m"), *form.operands, ("old", "v"))
+        masked = Form(
+            f"masked {form.key}", operands,
+            (Encoding(encoding.instruction, (*encoding.assembly, "c"), "old"),),
+            form.sew, form.type, masked=True,
+        )  # fmt: skip
+        yield Selection(apply("select", c, pattern, old, of=form.type), masked)
+
+
 def _masks() -> Iterator[Selection]:
     """Section 15.1: mask-register logical instructions."""
     for operator, instruction in (
@@ -352,8 +371,10 @@ LANE_REDUCTIONS: dict[tuple[str, str], str] = {
 def _rows() -> Iterator[Selection]:
     for t in VECTOR_FLOATS:
         yield from _float_arithmetic(t)
+        yield from _masked(_float_arithmetic(t))
     for t in INTEGERS:
         yield from _integer_arithmetic(t)
+        yield from _masked(_integer_arithmetic(t))
     for narrow, wide in WIDER.items():
         yield from _widening(narrow, wide)
         if not narrow.is_signed:

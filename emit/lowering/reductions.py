@@ -10,7 +10,7 @@ from oxegg.emit.lowering.vector import Lookup
 from oxegg.emit.physical import Value
 from oxegg.emit.program import Register
 from oxegg.errors import EmitError
-from oxegg.ir.types import ElementType, value_to_bits
+from oxegg.ir.types import U8, ElementType, value_to_bits
 from oxegg.rules.vector_engine import FORMS, LANE_REDUCTIONS
 
 _PAIR = {  # combining two partial results of a reduction, by kind of type
@@ -171,7 +171,10 @@ def _update_scalar(
 ) -> None:
     current = accumulator.registers[slot]
     operands = [scalar_operand(emitter, o, combo, lookup) for o in value.operands]
-    name, _, type_ = value.form.partition(".")
+    form = value.form
+    if value.kind == "count":
+        operands, form = [_population(emitter, value, operands[0], combo)], f"add.{value.type}"
+    name, _, type_ = form.partition(".")
     if current is None:
         if len(operands) == 1:
             accumulator.registers[slot] = operands[0]
@@ -179,11 +182,17 @@ def _update_scalar(
         accumulator.registers[slot] = scalar.apply(emitter, f"mul.{type_}", operands)
         return
     ordered = [*operands, current] if name == "fma" else [current, *operands]
-    result = scalar.apply(emitter, value.form, ordered)
+    result = scalar.apply(emitter, form, ordered)
     if accumulator.in_loop:
         scalar.move(emitter, current, result, value.type)
     else:
         accumulator.registers[slot] = result
+
+
+def _population(emitter: Emitter, value: Value, mask: Register, combo: Combo) -> Register:
+    target = emitter.new("x")
+    emitter.emit("vcpop.m", target, mask, state=emitter.state(U8, emitter.width(value, combo)))
+    return target
 
 
 def scalar_operand(emitter: Emitter, value: Value, combo: Combo, lookup: Lookup) -> Register:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from oxegg.emit.lowering import addresses
 from oxegg.emit.lowering.emitter import Combo, Emitter
@@ -51,6 +52,8 @@ def issue(
     state: VectorState,
 ) -> None:
     """Emit ``form``; forms that overwrite an operand leave the choice of which to the end."""
+    if form.masked:
+        state = replace(state, mask_undisturbed=True)
     choices: list[Choice] = []
     for encoding in form.encodings:
         name, words = _assembly(emitter, encoding.instruction, encoding.assembly, operands, target)

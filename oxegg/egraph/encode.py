@@ -10,8 +10,8 @@ from oxegg.egraph.views import index_value, pushed
 from oxegg.errors import LoweringError
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.term import Kernel, Term, const, input_, pointwise, topological
-from oxegg.ir.types import BOOL, U8, ElementType, bits_to_value
+from oxegg.ir.term import Kernel, Term, const, input_, iota, pointwise, topological
+from oxegg.ir.types import BOOL, U8, U16, U32, ElementType, bits_to_value
 
 MAX_AXES = 62  # one bit each in a signed 64-bit integer
 IndexMap = tuple[tuple[Axis, Affine], ...]
@@ -167,10 +167,22 @@ _STRUCTURAL: dict[str, Any] = {
 }
 
 
+def _narrow_index(term: Term) -> Term | None:
+    """Positions in the narrowest unsigned type that holds them, widened again."""
+    if term.operator != "iota" or not term.type.is_integer:
+        return None
+    largest = term.axes[0].size - 1
+    fitting = [t for t in (U8, U16, U32) if largest <= t.maximum and t.bits < term.type.bits]
+    return pointwise("convert", iota(term.axes[0], fitting[0]), to=term.type) if fitting else None
+
+
 def _facts(encoding: Encoding, term: Term, number: int) -> None:
     """Axes of nodes that no rule creates, and the equalities of views."""
     if term.operator in ("input", "iota", "state", "concat", "fold", "scan", "gather"):
         encoding.forms.append(f"(set (free (Id {number})) {encoding.mask(term.axes)})")
+    narrow = _narrow_index(term)
+    if narrow is not None:
+        encoding.forms.append(f"(union (Id {number}) (Id {_encode(encoding, narrow)}))")
     if term.operator == "at":
         for other in (pushed(term), index_value(term)):
             if other is not None:

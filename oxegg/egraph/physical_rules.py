@@ -9,7 +9,7 @@ from __future__ import annotations
 from oxegg.egraph.encode import Encoding
 from oxegg.egraph.rule_text import match_text, operator_key, signed_bits, variable_text
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.types import BOOL, ElementType
+from oxegg.ir.types import BOOL, INTEGERS, ElementType
 from oxegg.rules.scalar_engine import supported
 from oxegg.rules.selection import Selection
 from oxegg.rules.vector_engine import LANE_REDUCTIONS
@@ -41,7 +41,7 @@ def selection_text(row: Selection) -> list[str]:
     pattern = match_text(row.pattern, type_, type_)
     if row.reduction is None:
         atoms = f'(= l (At t c "{form.result}")) (> c 0) (= t {pattern}) {" ".join(guards)}'
-        node = f'(Ins{len(children)} "{form.key}" {" ".join(children)})'
+        node = f'(Ins{len(children)} "{form.key}" {" ".join(children)})' 
         return [f'(rule ({atoms}) ((union l {node})) :ruleset physical :name "{form.key}")']
     key = operator_key(row.reduction, type_)
     matched = f'(= t (Red "{key}" k {pattern})) {" ".join(guards)}'
@@ -57,6 +57,20 @@ def selection_text(row: Selection) -> list[str]:
         f'(rule ((= l (At t 0 "s")) {matched}'
         f' (= c (+ k 1)) (Lane c lm)) ((union l (Lanes{tail}))) :ruleset physical :name "lanes {form.key}")',
     ]
+
+
+def counts(operators: set[str]) -> list[str]:
+    """Sums of truth values are population counts of masks."""
+    texts: list[str] = []
+    for type_ in INTEGERS:
+        if f"reduce:add.{type_}" in operators and f"select.{type_}" in operators:
+            one, zero = f'(Const 1 "{type_}")', f'(Const 0 "{type_}")'
+            texts.append(
+                f'(rule ((= l (At t 0 "s")) (= t (Red "add.{type_}" k (P3 "select.{type_}" x {one} {zero})))'
+                f' (= c (+ k 1)) (Lane c m)) ((union l (Count k (At x c "m"))))'
+                f' :ruleset physical :name "count {type_}")'
+            )
+    return texts
 
 
 def scalar_texts(operators: set[str]) -> list[str]:

@@ -105,6 +105,7 @@ def _programs(
     physical = [text for row in selections for text in physical_rules.selection_text(row)]
     physical += physical_rules.scalar_texts(operators)
     physical += physical_rules.scalar_reductions(operators)
+    physical += physical_rules.counts(operators)
     physical += physical_rules.concat_texts(encoding)
     physical += physical_rules.fold_texts(encoding)
     physical += physical_rules.alias_texts(operators)

@@ -9,7 +9,7 @@ one element per lane of axis ``c - 1`` (``c = 0``: one scalar at a time) in a ve
 
 LOGICAL = ("Leaf", "Const", "P1", "P2", "P3", "Red", "Scan", "View", "Gather", "Cat", "Fold")
 PHYSICAL = (
-    "Alias", "Ins1", "Ins2", "Ins3", "Acc1", "Acc2", "Lanes1", "Lanes2", "Load", "LoadView",
+    "Alias", "Ins1", "Ins2", "Ins3", "Ins4", "Acc1", "Acc2", "Lanes1", "Lanes2", "Load", "LoadView",
     "Splat", "Imm", "Arg", "Index", "Held", "FoldL", "ScanL", "GatherL", "Count",
 )  # fmt: skip
 MEMORY = ("InBuf", "Stored", "Join")
@@ -35,6 +35,7 @@ DECLARATIONS = """
 (constructor Mem (T i64) B :unextractable)
 (constructor Alias (L) L)
 (constructor Ins1 (String L) L) (constructor Ins2 (String L L) L) (constructor Ins3 (String L L L) L)
+(constructor Ins4 (String L L L L) L)
 (constructor Acc1 (String i64 L) L) (constructor Acc2 (String i64 L L) L)
 (constructor Lanes1 (String i64 L) L) (constructor Lanes2 (String i64 L L) L)
 (constructor Count (i64 L) L)

@@ -82,7 +82,7 @@ class Costs:
         form = FORMS[key]
         return self._vector(form.encodings[0].instruction, form.sew, mask, self._lane(node))
 
-    _ins1 = _ins2 = _ins3 = _acc1 = _acc2 = _instruction
+    _ins1 = _ins2 = _ins3 = _ins4 = _acc1 = _acc2 = _instruction
 
     def _lanes1(self, node: PhysicalNode, mask: int) -> float:
         form = FORMS[node.attributes[0]]
@@ -91,6 +91,10 @@ class Costs:
         return work + 25 * count
 
     _lanes2 = _lanes1
+
+    def _count(self, node: PhysicalNode, mask: int) -> float:
+        work = self._vector("vcpop.m", U8, mask, node.attributes[0] + 1)
+        return work + self.points(mask, node.attributes[0] + 1)[0]
 
     def _load(self, node: PhysicalNode, mask: int) -> float:
         place = self.graph.classes[node.eclass]
@@ -371,7 +375,7 @@ class _ReadBack:
             return self._make(node, "scalar", form=key[2:])
         return self._make(node, "instruction", form=key)
 
-    _ins1 = _ins2 = _ins3 = _instruction
+    _ins1 = _ins2 = _ins3 = _ins4 = _instruction
 
     def _accumulate(self, node: PhysicalNode) -> Value:
         key, axis = node.attributes
@@ -390,6 +394,10 @@ class _ReadBack:
         )
 
     _lanes2 = _lanes1
+
+    def _count(self, node: PhysicalNode) -> Value:
+        axis = self.encoding.axes[node.attributes[0]]
+        return self._make(node, "count", axis=axis, lane=axis, name="add")
 
     def _operator(self, node: PhysicalNode) -> str:
         """The reduction an accumulation performs."""

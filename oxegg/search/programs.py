@@ -91,6 +91,8 @@ def _lanes(allowed: set[int]) -> Filter:
                 return node.attributes[1] in allowed
             case "ScanL":
                 return node.attributes[2] in allowed
+            case "Count":
+                return node.attributes[0] + 1 in allowed
             case "Lanes1" | "Lanes2":
                 return node.attributes[1] + 1 in allowed
             case _:
