@@ -1,5 +1,7 @@
 """The Mandelbrot iteration: lanes that stop at different times."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float32, Int32
 
@@ -23,13 +25,11 @@ def mandelstep(
     )
 
 
-def mandel(
-    cr: Float32[np.ndarray, "n=256"], ci: Float32[np.ndarray, "n=256"], steps: int = 64
-):
+def mandel(cr: Float32[np.ndarray, "n=256"], ci: Float32[np.ndarray, "n=256"], steps: int = 64):
     """Steps that each point stays inside, counted up to ``steps``."""
     start = np.zeros_like(cr), np.zeros_like(ci), np.zeros(cr.shape, np.int32)
 
-    def step(_, zr, zi, count):
-        return mandelstep(cr, ci, zr, zi, count)
+    def step(_: int, *z: Any):
+        return mandelstep(cr, ci, *z)
 
     return oxegg.fori(steps, step, start)[2]

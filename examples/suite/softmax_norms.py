@@ -15,7 +15,7 @@ def layernorm(
     bias: Float32[np.ndarray, "n=1024"],
 ):
     centered = x - x.mean()
-    variance = np.mean(centered * centered)
+    variance = (centered * centered).mean()
     scale = 1 / np.sqrt(variance + 1e-5)
     return centered * scale * gain + bias
 

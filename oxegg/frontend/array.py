@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +22,8 @@ from oxegg.frontend.traced import (
     IN_PLACE,
     VIEWS,
     Traced,
-    cast_any,
     contains_traced,
+    listed,
     value_of,
 )
 from oxegg.frontend.value import Value
@@ -113,16 +114,20 @@ class Array(NDArrayOperatorsMixin, Traced):
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if not (_unknown((inputs, kwargs)) or "out" in kwargs or method == "at"):
-            return _wrapped(getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs)))
+        unknown = _unknown([*inputs, *kwargs.values()])
+        if not (unknown or "out" in kwargs or method == "at"):
+            return _wrapped(getattr(ufunc, method)(*_plain(inputs), **_plain_values(kwargs)))
         return _wrapped(ufunc_methods.METHODS[method](ufunc, *inputs, **kwargs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         del types
         if function in VIEWS and isinstance(args[0], Array):
-            return args[0].viewed(
-                lambda content: _apply(function, (Array(content), *args[1:]), kwargs).content
-            )
+            rest = args[1:]
+
+            def read(content: Any) -> Any:
+                return _apply(function, (Array(content), *rest), kwargs).content
+
+            return args[0].viewed(read)
         return _apply(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Known:
@@ -138,10 +143,10 @@ class Array(NDArrayOperatorsMixin, Traced):
     def __getitem__(self, key: Any) -> Array:
         if self.known is not None and not contains_traced(key):
             return self.viewed(lambda content: _index_any(content, key), key)
-        keys: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
+        keys = typing.cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
         if not all(map(_is_basic, keys)):
             return Array(indexing.index(self.value, key))
-        assignable = None if any(k is None for k in keys) else key
+        assignable = None if any(k is None for k in keys) else keys
         return self.viewed(lambda content: _index_any(content, key), assignable)
 
     def __len__(self) -> int:
@@ -216,11 +221,11 @@ class Array(NDArrayOperatorsMixin, Traced):
 
     @property
     def T(self) -> Array:
-        return np.transpose(self)  # type: ignore[call-overload]
+        return _NUMPY.transpose(self)
 
     @property
     def mT(self) -> Array:
-        return np.matrix_transpose(self)  # type: ignore[call-overload]
+        return _NUMPY.matrix_transpose(self)
 
     @property
     def real(self) -> Array:
@@ -250,8 +255,8 @@ def _index_any(content: Any, key: Any) -> Any:
 
 def _apply(function: Any, args: Any, kwargs: Any) -> Any:
     """A NumPy function by NumPy itself where all arrays are known, else by its handler."""
-    if not _unknown((args, kwargs)) and function not in IN_PLACE:
-        return _wrapped(function(*_plain(args), **_plain(kwargs)))
+    if not _unknown([*args, *kwargs.values()]) and function not in IN_PLACE:
+        return _wrapped(function(*_plain(args), **_plain_values(kwargs)))
     handler = HANDLERS.get(function)
     if handler is None:
         raise cant_lower(function.__name__)
@@ -260,69 +265,55 @@ def _apply(function: Any, args: Any, kwargs: Any) -> Any:
 
 def _unknown(x: Any) -> bool:
     """Whether arguments hold an array whose elements are not known."""
-    if isinstance(x, list | tuple):
-        return any(map(_unknown, cast_any(x)))
-    if isinstance(x, dict):
-        return any(map(_unknown, cast_any(x).values()))
+    items = listed(x)
+    if items is not None:
+        return any(map(_unknown, items))
     return isinstance(x, Array) and x.known is None
 
 
 def _plain(x: Any) -> Any:
     """Arguments with known arrays as NumPy arrays."""
-    if isinstance(x, list | tuple):
-        return type(x)(map(_plain, cast_any(x)))
-    if isinstance(x, dict):
-        return {k: _plain(v) for k, v in cast_any(x).items()}
+    items = listed(x)
+    if items is not None:
+        return [_plain(i) for i in items] if isinstance(x, list) else tuple(map(_plain, items))
     return x.known if isinstance(x, Array) else x
+
+
+def _plain_values(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in arguments.items()}
 
 
 def _wrapped(result: Any) -> Any:
     """Values and known arrays become traced arrays; anything else stays."""
-    if isinstance(result, Value | np.ndarray):
+    if isinstance(result, Value):
         return Array(result)
-    if isinstance(result, list | tuple):
-        return type(result)(_wrapped(r) for r in result)  # type: ignore[misc]
+    if isinstance(result, np.ndarray):
+        return Array(typing.cast("Known", result))
+    items = listed(result)
+    if items is not None:
+        wrapped = map(_wrapped, items)
+        return list(wrapped) if isinstance(result, list) else tuple(wrapped)
     return result
 
 
 # Methods that are NumPy functions of the same name, and those with a form of their own.
-_FUNCTION_METHODS = frozenset(
-    [
-        "all",
-        "any",
-        "argmax",
-        "argmin",
-        "clip",
-        "cumprod",
-        "cumsum",
-        "diagonal",
-        "dot",
-        "max",
-        "mean",
-        "min",
-        "prod",
-        "ravel",
-        "repeat",
-        "round",
-        "squeeze",
-        "std",
-        "sum",
-        "swapaxes",
-        "take",
-        "trace",
-        "var",
-    ]
-)
+_FUNCTION_METHODS = {
+    *("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "std", "sum", "var"),
+    *("clip", "cumprod", "cumsum", "diagonal", "dot", "ravel", "repeat", "round", "squeeze"),
+    *("swapaxes", "take", "trace"),
+}
+# Called with traced arrays, which are no ndarrays to a type checker.
+_NUMPY: Any = np
 
 
 def _reshape(x: Array, *shape: Any, order: Any = "C") -> Any:
-    return np.reshape(x, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[arg-type]
+    return _NUMPY.reshape(x, shape[0] if len(shape) == 1 else shape, order=order)
 
 
 def _transpose(x: Array, *axes: Any) -> Any:
     if not axes:
-        return np.transpose(x)  # type: ignore[arg-type]
-    return np.transpose(x, axes[0] if len(axes) == 1 else axes)  # type: ignore[arg-type]
+        return _NUMPY.transpose(x)
+    return _NUMPY.transpose(x, axes[0] if len(axes) == 1 else axes)
 
 
 def _astype(x: Array, dtype: Any, *rest: Any, **kwargs: Any) -> Array:
@@ -334,6 +325,15 @@ def _astype(x: Array, dtype: Any, *rest: Any, **kwargs: Any) -> Array:
 
 def _fill(x: Array, number: Any) -> None:
     x[...] = number
+
+
+def _copy(x: Array, order: str = "C") -> Array:
+    del order
+    return Array(x.content if x.known is None else x.known.copy())
+
+
+def _flatten(x: Array, order: str = "C") -> Array:
+    return _copy(_reshape(x, -1, order=order))
 
 
 def _reinterpreted(x: Array, dtype: Any) -> Array:
@@ -357,12 +357,11 @@ def _item(x: Array, *index: Any) -> Any:
 
 _METHODS: dict[str, Callable[..., Any]] = {
     "astype": _astype,
-    "copy": lambda x, order="C": Array(x.content if x.known is None else x.known.copy()),
+    "copy": _copy,
     "fill": _fill,
-    "flatten": lambda x, order="C": Array(np.reshape(x, -1, order=order).content),
+    "flatten": _flatten,
     "item": _item,
     "reshape": _reshape,
     "transpose": _transpose,
     "view": _reinterpreted,
-    "conj": lambda x: x,
 }

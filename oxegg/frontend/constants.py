@@ -1,4 +1,4 @@
-"""NumPy arrays known while tracing, as terms: closed forms where there is one, else small tables."""
+"""NumPy arrays known while tracing, as terms: closed forms, else small tables."""
 
 from __future__ import annotations
 
@@ -112,12 +112,13 @@ def _two_valued(array: Array, axes: tuple[Axis, ...], type_: ElementType) -> Ter
     """A matrix of two values split by a diagonal: identity, triangles."""
     if len(axes) != 2:
         return None
-    other = array != array[0, 0]
+    rows, columns = (axis.size for axis in axes)
+    other: Array = array != array[0, 0]
     values = array[0, 0], array[other][0] if other.any() else array[0, 0]
     for name, mask in _MASKS.items():
         for shift in _shifts(other):
             for flip in (False, True):
-                if np.array_equal(mask(*array.shape, shift), other ^ flip):
+                if np.array_equal(mask(rows, columns, shift), other ^ flip):
                     yes, no = (const(v.item(), type_) for v in values[:: 1 if flip else -1])
                     return pointwise("select", _diagonal(name, axes, shift), yes, no)
     return None
@@ -125,7 +126,7 @@ def _two_valued(array: Array, axes: tuple[Axis, ...], type_: ElementType) -> Ter
 
 _MASKS: dict[str, Callable[[int, int, int], Array]] = {
     "eq": lambda rows, cols, shift: np.eye(rows, cols, shift, dtype=np.bool_),
-    "le": lambda rows, cols, shift: np.tri(rows, cols, shift, dtype=np.bool_),
+    "le": lambda rows, cols, shift: np.tri(rows, cols, shift).astype(np.bool_),
 }
 
 

@@ -55,7 +55,7 @@ def result_type(*operands: Operand | ElementType) -> ElementType:
 
 def _example(operand: Operand) -> Any:
     key = promotion_key(operand)
-    return key if isinstance(key, np.dtype) else key(0)
+    return key(0) if isinstance(key, type) else key
 
 
 def cast(term: Term, type_: ElementType) -> Term:

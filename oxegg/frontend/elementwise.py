@@ -35,7 +35,31 @@ def _op(name: str, boolean: str | None = None) -> Build:
 
 def _float_only(name: str) -> Build:
     """Rounding functions leave integers as they are."""
-    return lambda x: pointwise(name, x) if x.type.is_float else x
+
+    def build(x: Term) -> Term:
+        return pointwise(name, x) if x.type.is_float else x
+
+    return build
+
+
+def _number(name: str, without_nan: Build) -> Build:
+    """fmax and fmin: for integers there is no NaN to lose."""
+
+    def build(a: Term, b: Term) -> Term:
+        return pointwise(name, a, b) if a.type.is_float else without_nan(a, b)
+
+    return build
+
+
+def _swapped(build: Build) -> Build:
+    def swapped(a: Term, b: Term) -> Term:
+        return build(b, a)
+
+    return swapped
+
+
+def _same(x: Term) -> Term:
+    return x
 
 
 def _logical(name: str) -> Build:
@@ -152,7 +176,10 @@ def _signbit(x: Term) -> Term:
 
 
 def _scaled(factor: float) -> Build:
-    return lambda x: pointwise("mul", x, like(factor, x))
+    def build(x: Term) -> Term:
+        return pointwise("mul", x, like(factor, x))
+
+    return build
 
 
 def _log10(x: Term) -> Term:
@@ -238,8 +265,8 @@ ELEMENTWISE: dict[str, Build] = {
     "multiply": _op("mul", "and"),
     "divide": _op("div"),
     "negative": _op("neg"),
-    "positive": lambda x: x,
-    "conjugate": lambda x: x,
+    "positive": _same,
+    "conjugate": _same,
     "absolute": _absolute,
     "fabs": _absolute,
     "square": _square,
@@ -251,15 +278,15 @@ ELEMENTWISE: dict[str, Build] = {
     "fmod": _fmod,
     "maximum": _op("max", "or"),
     "minimum": _op("min", "and"),
-    "fmax": lambda a, b: pointwise("maxnum", a, b) if a.type.is_float else _op("max", "or")(a, b),
-    "fmin": lambda a, b: pointwise("minnum", a, b) if a.type.is_float else _op("min", "and")(a, b),
+    "fmax": _number("maxnum", _op("max", "or")),
+    "fmin": _number("minnum", _op("min", "and")),
     "clip": _clip,
     "equal": _op("eq"),
     "not_equal": _op("ne"),
     "less": _bool_less(strict=True),
     "less_equal": _bool_less(strict=False),
-    "greater": lambda a, b: _bool_less(strict=True)(b, a),
-    "greater_equal": lambda a, b: _bool_less(strict=False)(b, a),
+    "greater": _swapped(_bool_less(strict=True)),
+    "greater_equal": _swapped(_bool_less(strict=False)),
     "logical_and": _logical("and"),
     "logical_or": _logical("or"),
     "logical_xor": _logical("xor"),

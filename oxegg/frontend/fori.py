@@ -11,7 +11,7 @@ from oxegg.frontend.array import Array
 from oxegg.frontend.joining import broadcast_to
 from oxegg.frontend.names import names, tracing
 from oxegg.frontend.substitute import rename
-from oxegg.frontend.traced import operand, value_of
+from oxegg.frontend.traced import operand, tuple_of, value_of
 from oxegg.frontend.value import Dimension, Value, align
 from oxegg.ir import Axis, Term, const, fold, iota, pointwise, state
 from oxegg.ir.types import I64
@@ -26,7 +26,7 @@ def fori(n: int, body: Callable[..., Any], init: Any) -> Any:
     that Python loop; while a kernel is traced it stays a loop instead of being unrolled.
     """
     single = not isinstance(init, tuple | list)
-    carried = (init,) if single else tuple(init)
+    carried = tuple_of(init)
     start = 0
     if tracing():
         start, carried = _folded(int(n), body, carried)
@@ -36,13 +36,12 @@ def fori(n: int, body: Callable[..., Any], init: Any) -> Any:
 
 
 def _step(body: Callable[..., Any], index: Any, carried: Sequence[Any]) -> tuple[Any, ...]:
-    result = body(index, *carried)
-    listed = tuple(result) if isinstance(result, tuple | list) else (result,)
-    if len(listed) != len(carried):
+    results = tuple_of(body(index, *carried))
+    if len(results) != len(carried):
         raise LoweringError(
-            f"the loop body returns {len(listed)} values for {len(carried)} of state"
+            f"the loop body returns {len(results)} values for {len(carried)} of state"
         )
-    return listed
+    return results
 
 
 def _folded(
@@ -76,7 +75,7 @@ def _fold(
     starts = [value_of(c) for c in carried]
     axis = names().private("step", count)
     traced = _trace_body(axis, first, body, starts)
-    if any(r.type is not v.type or r.shape != v.shape for r, v in zip(traced.results, starts)):
+    if [(r.type, r.shape) for r in traced.results] != [(v.type, v.shape) for v in starts]:
         return None
     hidden = _hidden(axis, starts, traced.results)
     adopted = [_renamed(v, r.dims) for v, r in zip(starts, traced.results, strict=True)]
@@ -108,7 +107,9 @@ def _trace_body(
     index = iota(axis, I64)
     if first:
         index = pointwise("add", index, const(first, I64))
-    states = [state(f"{axis.name}_{i}", axis, v.type, (*v.axes, *hidden)) for i, v in enumerate(starts)]
+    states = [
+        state(f"{axis.name}_{i}", axis, v.type, (*v.axes, *hidden)) for i, v in enumerate(starts)
+    ]
     held = [Array(Value(s, v.dims)) for s, v in zip(states, starts, strict=True)]
     results = [value_of(r) for r in _step(body, Array(Value(index, weak=True)), held)]
     return _Body(states, results)

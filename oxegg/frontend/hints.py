@@ -12,13 +12,21 @@ _SORTING = (
 )
 _COUNTING = "the size of the result depends on data; keep the shape and use np.where"
 _SOLVING = "write the few steps with elementwise operations, or a loop with oxegg.fori"
+_TRANSFORM = "write it as a matrix product or as butterflies"
+_GROUPS: dict[str, tuple[str, ...]] = {
+    _SORTING: (
+        *("sort", "argsort", "partition", "argpartition", "median", "percentile", "quantile"),
+        *("searchsorted", "digitize", "lexsort"),
+    ),
+    _COUNTING: (
+        *("nonzero", "flatnonzero", "argwhere", "unique", "compress", "extract", "delete"),
+        *("setdiff1d", "union1d", "intersect1d"),
+    ),
+    _SOLVING: ("inv", "solve", "det", "svd", "eig", "eigh", "qr", "cholesky", "lstsq"),
+    _TRANSFORM: ("fft", "ifft", "rfft", "irfft"),
+}
 _HINTS: dict[str, str] = {
-    **dict.fromkeys(("sort", "argsort", "partition", "argpartition", "median", "percentile",
-                     "quantile", "searchsorted", "digitize", "lexsort"), _SORTING),
-    **dict.fromkeys(("nonzero", "flatnonzero", "argwhere", "unique", "compress", "extract",
-                     "delete", "setdiff1d", "union1d", "intersect1d"), _COUNTING),
-    **dict.fromkeys(("inv", "solve", "det", "svd", "eig", "eigh", "qr", "cholesky", "lstsq"), _SOLVING),
-    **dict.fromkeys(("fft", "ifft", "rfft", "irfft"), "write it as a matrix product or as butterflies"),
+    **{name: hint for hint, names in _GROUPS.items() for name in names},
     "histogram": "for uint8 data use np.bincount(x, minlength=256)",
     "interp": "compute the cell by index arithmetic and use np.take",
     "tolist": "leave it out: results are arrays",
@@ -30,7 +38,7 @@ _HINTS: dict[str, str] = {
     "array_equal": "use (a == b).all()",
     "apply_along_axis": "call the function on whole arrays with axis=",
     "vectorize": "call the function on whole arrays",
-}  # fmt: skip
+}
 
 
 def cant_lower(name: str) -> LoweringError:
@@ -39,9 +47,7 @@ def cant_lower(name: str) -> LoweringError:
     if hint is None:
         known = sorted({f.__name__ for f in HANDLERS})
         near = get_close_matches(name, known, 3, 0.7)
-        hint = (
-            f"close to it are np.{', np.'.join(near)}"
-            if near
-            else ("write it with elementwise functions, reductions, indexing and np.where")
-        )
+        hint = "write it with elementwise functions, reductions, indexing and np.where"
+        if near:
+            hint = f"close to it are np.{', np.'.join(near)}"
     return LoweringError(f"np.{name} can't be lowered", hint=hint)

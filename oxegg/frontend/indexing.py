@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from oxegg.errors import LoweringError
-from oxegg.frontend.dtypes import cast
+from oxegg.frontend import dtypes
 from oxegg.frontend.names import names
 from oxegg.frontend.substitute import affine_of, rename, substitute
 from oxegg.frontend.traced import Traced, value_of
@@ -76,8 +76,7 @@ def _viewed(value: Value, mapping: dict[Axis, Affine], dims: Sequence[Dimension]
 
 def expanded(key: Any, rank: int) -> list[Key]:
     """One entry per dimension (None adds one): Ellipsis written out, arrays as values."""
-    listed = list(key) if isinstance(key, tuple) else [key]
-    keys = [_entry(k) for k in listed]
+    keys = [_entry(k) for k in _as_tuple(key)]
     taken = sum(k is not None and k is not Ellipsis for k in keys)
     if taken > rank:
         raise LoweringError(f"too many indices: {taken} for an array of {rank} dimensions")
@@ -90,19 +89,23 @@ def expanded(key: Any, rank: int) -> list[Key]:
     return keys[: places[0]] + full + keys[places[0] + 1 :]
 
 
+def _as_tuple(key: Any) -> tuple[Any, ...]:
+    """Only tuples hold one index for each dimension: a list is an index array."""
+    return cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
+
+
 def _entry(k: Any) -> Key:
     """An int, slice, None or Ellipsis as it is; anything else as a value."""
     if isinstance(k, slice):
-        bounds = k.start, k.stop, k.step
-        return _window(k) or slice(*map(_bound, bounds))
+        return _window(cast("Any", k)) or _bounded(cast("Any", k))
     if k is None or k is Ellipsis:
         return k
     if isinstance(k, int | np.integer) and not isinstance(k, bool):
-        return int(k)
+        return int(cast("int", k))
     if isinstance(k, Traced) and k.known is not None:
         k = k.known
     if isinstance(k, list | np.ndarray):
-        return _static_entry(np.asarray(k))
+        return _static_entry(np.asarray(cast("Any", k)))
     value = value_of(k)
     if value.type is BOOL:
         raise LoweringError(
@@ -120,7 +123,7 @@ def _static_entry(k: np.ndarray[Any, Any]) -> Key:
     return value_of(np.flatnonzero(k) if k.dtype == np.bool_ and k.ndim == 1 else k)
 
 
-def _window(k: slice) -> Window | None:
+def _window(k: Any) -> Window | None:
     """A slice such as ``[i * 4 : i * 4 + 4]`` in a loop over i."""
     if k.step is not None or not isinstance(k.start, Traced) or k.start.known is not None:
         return None
@@ -131,6 +134,10 @@ def _window(k: slice) -> Window | None:
     if length < 1:
         raise LoweringError(f"slice {start}:{stop} is empty")
     return Window(start, length)
+
+
+def _bounded(k: Any) -> slice:
+    return slice(_bound(k.start), _bound(k.stop), _bound(k.step))
 
 
 def _bound(b: Any) -> int | None:
@@ -251,7 +258,7 @@ def _advanced(value: Value, keys: Sequence[Key]) -> Value:
             continue
         dim = next(rest)
         if isinstance(k, slice | Window):
-            walked, kept = _walk(dim, k, used)
+            walked, kept = _walk(dim, cast("slice | Window", k), used)
             mapping |= walked
             dims += kept
             continue
@@ -323,7 +330,7 @@ def wrapped(position: Term, size: int) -> Term:
     """Negative positions count from the end."""
     if position.type.kind == "uint" or _never_negative(position):
         return position
-    wide = position if position.type.bits >= 32 else cast(position, I64)
+    wide = position if position.type.bits >= 32 else dtypes.cast(position, I64)
     negative = pointwise("lt", wide, const(0, wide.type))
     return pointwise("select", negative, pointwise("add", wide, const(size, wide.type)), wide)
 

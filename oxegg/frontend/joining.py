@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from oxegg.errors import LoweringError
 from oxegg.frontend.dtypes import cast, result_type
 from oxegg.frontend.names import names
+from oxegg.frontend.substitute import rename
 from oxegg.frontend.value import Dimension, Value, align, broadcast, extent, flatten
 from oxegg.ir import Axis, ElementType, Term, concat
 
@@ -29,10 +30,11 @@ def concatenate(values: Sequence[Value], position: int, type_: ElementType | Non
     own = [f"part {i}" for i in range(len(flat))]
     _check_shapes(flat, others)
     terms, dims = align(flat, labels, [*others, *own])
+    kept = {a for d in others for a in dims[d]}
     parts = [
         part
         for term, name in zip(terms, own, strict=True)
-        for part in _flattened(dims[name], cast(term, type_))
+        for part in _flattened(dims[name], cast(term, type_), kept)
     ]
     return _joined(parts, [dims.get(d, ()) for d in range(rank)], position)
 
@@ -45,12 +47,20 @@ def _check_shapes(values: Sequence[Value], others: Sequence[int]) -> None:
             raise LoweringError(f"arrays to concatenate have shapes {shapes}")
 
 
-def _flattened(dim: Dimension, term: Term) -> list[Part]:
-    """A part, or the parts of a concatenation along the same axis."""
+def _flattened(dim: Dimension, term: Term, kept: Collection[Axis]) -> list[Part]:
+    """A part, or the parts of a concatenation along the same axis (none named like ``kept``)."""
     own = dim[0] if dim else None
     if term.operator == "concat" and term.attributes[0] == own:
-        return list(zip(term.attributes[1], term.children, strict=True))
+        inner = zip(term.attributes[1], term.children, strict=True)
+        return [_renamed(axis, part, kept) for axis, part in inner]
     return [(own, term)]
+
+
+def _renamed(own: Axis | None, part: Term, kept: Collection[Axis]) -> Part:
+    if own is None or own not in kept:
+        return own, part
+    fresh = names().derive(own.name, own.size, {*kept, *part.axes})
+    return fresh, rename(part, {own: fresh})
 
 
 def _joined(parts: Sequence[Part], dims: list[Dimension], position: int) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
 import traceback
 from types import FrameType, TracebackType
 
@@ -16,7 +16,7 @@ def _is_users(frame: FrameType) -> bool:
 
 def user_line() -> str | None:
     """``file:line`` of the innermost frame that is neither oxegg nor NumPy."""
-    frame: FrameType | None = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         if _is_users(frame):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from oxegg.frontend.locate import raised_at, user_line
 from oxegg.frontend.modules import tracing_numpy
 from oxegg.frontend.names import names, new_names
 from oxegg.frontend.signature import Signature, read_signature, where_defined
-from oxegg.frontend.traced import value_of
+from oxegg.frontend.traced import tuple_of, value_of
 from oxegg.frontend.value import Value
 from oxegg.ir import Affine, Axis, Kernel, Output, Term, at, check, input_
 
@@ -87,15 +87,15 @@ def _outputs(result: Any) -> tuple[Output, ...]:
         raise LoweringError(
             "the kernel returns nothing", hint="return the results, updated arrays included"
         )
-    listed: list[Any] = list(result) if isinstance(result, tuple | list) else [result]
-    single = len(listed) == 1
-    values = [value_of(_plain(item)) for item in listed]
+    results = tuple_of(result)
+    single = len(results) == 1
+    values = [_returned(item) for item in results]
     return tuple(_output("out" if single else f"out{i}", v) for i, v in enumerate(values))
 
 
-def _plain(item: Any) -> Any:
+def _returned(item: Any) -> Value:
     if isinstance(item, Array | np.ndarray | np.generic | bool | int | float):
-        return item
+        return value_of(cast("Any", item))
     raise LoweringError(
         f"the kernel returns a {type(item).__name__}", hint="return arrays or a tuple of arrays"
     )

@@ -7,7 +7,7 @@ traced arrays. All other attributes are NumPy's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
 from types import ModuleType
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from oxegg.frontend.array import Array
-from oxegg.frontend.traced import contains_traced, stacked
+from oxegg.frontend.traced import contains_traced, listed, stacked
 
 _MAKERS = (
     *("arange", "eye", "fromfunction", "full", "identity", "indices", "linspace", "meshgrid"),
@@ -32,15 +32,17 @@ def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
         if contains_traced(args) or contains_traced(list(kwargs.values())):
             return function(*args, **kwargs)
         made = function(*args, **kwargs)
-        return tuple(map(Array, made)) if isinstance(made, tuple | list) else Array(made)
+        items = listed(made)
+        return Array(made) if items is None else tuple(map(Array, items))
 
     return make
 
 
 def _array(thing: Any, dtype: Any = None, **kwargs: Any) -> Array:
     """np.array: a copy, or a stack of what a nested list holds."""
-    if isinstance(thing, list | tuple) and contains_traced(thing):
-        made = Array(stacked(thing))
+    items = listed(thing)
+    if items is not None and contains_traced(items):
+        made = Array(stacked(items))
         return made if dtype is None else made.astype(dtype)
     if isinstance(thing, Array):
         return thing.astype(thing.dtype if dtype is None else dtype)
@@ -54,10 +56,12 @@ def _asarray(thing: Any, dtype: Any = None, **kwargs: Any) -> Array:
     return _array(thing, dtype, **kwargs)
 
 
-_REPLACED: dict[str, Callable[..., Any]] = {name: _maker(getattr(np, name)) for name in _MAKERS}
-_REPLACED |= dict.fromkeys(("asarray", "asanyarray", "ascontiguousarray"), _asarray)
-_REPLACED["array"] = _array
-_REPLACED["empty"] = _REPLACED["zeros"]  # elements that nobody wrote: zero is as good as any
+_REPLACED: dict[str, Callable[..., Any]] = {
+    **{name: _maker(getattr(np, name)) for name in _MAKERS},
+    "empty": _maker(np.zeros),  # elements that nobody wrote: zero is as good as any
+    "array": _array,
+    **dict.fromkeys(("asarray", "asanyarray", "ascontiguousarray"), _asarray),
+}
 
 
 class _TracingNumPy(ModuleType):
@@ -69,12 +73,12 @@ class _TracingNumPy(ModuleType):
 
 _NUMPY = _TracingNumPy("numpy", np.__doc__)
 vars(_NUMPY).update(_REPLACED)
-_BY_IDENTITY = {id(getattr(np, name)): made for name, made in _REPLACED.items()}
+_BY_IDENTITY: dict[int, Any] = {id(getattr(np, name)): made for name, made in _REPLACED.items()}
 _BY_IDENTITY[id(np)] = _NUMPY
 
 
 @contextmanager
-def tracing_numpy(namespace: dict[str, Any]) -> Iterator[None]:
+def tracing_numpy(namespace: dict[str, Any]) -> Generator[None]:
     """Let a module's globals refer to the tracing NumPy, whatever they call it."""
     originals = {name: thing for name, thing in namespace.items() if id(thing) in _BY_IDENTITY}
     namespace.update({name: _BY_IDENTITY[id(thing)] for name, thing in originals.items()})

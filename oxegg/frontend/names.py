@@ -7,7 +7,7 @@ axis, so that equal views become equal terms without renaming.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -83,7 +83,7 @@ def names() -> Names:
 
 
 @contextmanager
-def new_names() -> Iterator[Names]:
+def new_names() -> Generator[Names]:
     """Trace a kernel: names start afresh."""
     token = _CURRENT.set(Names())
     try:

@@ -14,10 +14,8 @@ from oxegg.ir.types import BOOL, F16, F32, F64, I64, U64, ElementType
 def reduce_term(operator: str, dims: Sequence[Dimension], term: Term) -> Term:
     """``term`` reduced over all axes of ``dims``, the innermost first."""
     for axis in [a for d in reversed(dims) for a in reversed(d)]:
-        if axis in term.axes:
-            term = reduce(operator, axis, term)
-        else:
-            term = _copies(operator, axis, term)
+        present = axis in term.axes
+        term = reduce(operator, axis, term) if present else _copies(operator, axis, term)
     return term
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import operator
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -145,17 +144,17 @@ def _axis(
             )
         size, like = known[label], label
     else:
-        size, like = _evaluate(token if not fixed else fixed, known), _first_name(token)
+        size, like = _evaluate(fixed or token, known), _first_name(token)
     if size < 1:
         raise LoweringError(f"parameter {parameter}: dimension {token} is empty (size {size})")
     return names.derive(like, size, before)
 
 
 _OPERATORS: dict[type[ast.AST], Callable[[int, int], int]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
+    ast.Add: int.__add__,
+    ast.Sub: int.__sub__,
+    ast.Mult: int.__mul__,
+    ast.FloorDiv: int.__floordiv__,
 }
 
 

@@ -39,7 +39,14 @@ def weight(term: Term, limit: int = 10_000) -> int:
 
 
 def affine_of(term: Term) -> Affine | None:
-    """The integer term as an affine expression of its axes, or None."""
+    """The integer term as an affine expression of its axes, or None (also where it may wrap)."""
+    found = _affine(term) if term.type.is_integer else None
+    if found is None or found.range[0] < term.type.minimum or found.range[1] > term.type.maximum:
+        return None
+    return found
+
+
+def _affine(term: Term) -> Affine | None:
     if term.operator == "const":
         return Affine(int(term.constant or 0))
     if term.operator == "iota":
@@ -66,12 +73,24 @@ def _product(a: Affine, b: Affine) -> Affine | None:
     return _scaled(a, b.offset) if not b.terms else None
 
 
+def _negated(a: Affine) -> Affine:
+    return _scaled(a, -1)
+
+
+def _difference(a: Affine, b: Affine) -> Affine:
+    return _sum(a, _negated(b))
+
+
+def _same(a: Affine) -> Affine:
+    return a
+
+
 _AFFINE: dict[str, Callable[..., Affine | None]] = {
-    "convert": lambda a: a,
+    "convert": _same,
     "add": _sum,
-    "sub": lambda a, b: _sum(a, _scaled(b, -1)),
+    "sub": _difference,
     "mul": _product,
-    "neg": lambda a: _scaled(a, -1),
+    "neg": _negated,
 }
 
 

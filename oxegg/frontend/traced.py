@@ -53,9 +53,18 @@ def implements(*functions: Any, view: bool = False) -> Callable[[_H], _H]:
     return register
 
 
-def cast_any(x: Any) -> Any:
-    """``x`` without the partly known type that isinstance gave it."""
-    return x
+NO_VALUE: Any = np._NoValue  # pyright: ignore[reportPrivateUsage] - "argument not given"
+
+
+def listed(x: Any) -> list[Any] | None:
+    """The items of a list or tuple, None for anything else."""
+    return list(cast("Sequence[Any]", x)) if isinstance(x, list | tuple) else None
+
+
+def tuple_of(x: Any) -> tuple[Any, ...]:
+    """A list or tuple as a tuple; anything else as a tuple of one."""
+    items = listed(x)
+    return (x,) if items is None else tuple(items)
 
 
 def operand(x: Any) -> Operand:
@@ -66,10 +75,11 @@ def operand(x: Any) -> Operand:
         return x.value
     if isinstance(x, bool | int | float) and not isinstance(x, np.generic):
         return x
-    if isinstance(x, list | tuple):
-        return stacked(cast("Sequence[Any]", x))
+    items = listed(x)
+    if items is not None:
+        return stacked(items)
     if isinstance(x, np.ndarray | np.generic):
-        return constant(np.asarray(x))
+        return constant(np.asarray(cast("Any", x)))
     raise LoweringError(f"a {type(x).__name__} can't be an operand of an array operation")
 
 
@@ -88,9 +98,8 @@ def stacked(items: Sequence[Any]) -> Value:
 
 def contains_traced(x: Any) -> bool:
     """Whether a (nested) argument holds an array that depends on the tracing."""
-    if isinstance(x, list | tuple):
-        return any(contains_traced(item) for item in cast("Sequence[Any]", x))
-    return isinstance(x, Traced)
+    items = listed(x)
+    return isinstance(x, Traced) if items is None else any(map(contains_traced, items))
 
 
 def static_int(x: Any, what: str) -> int:
@@ -114,8 +123,7 @@ def normalized_axes(axis: Any, rank: int) -> tuple[int, ...]:
     """``axis=`` of a reduction: None is all of them."""
     if axis is None:
         return tuple(range(rank))
-    listed: tuple[Any, ...] = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
-    out = tuple(normalized_axis(static_int(a, "axis"), rank) for a in listed)
+    out = tuple(normalized_axis(static_int(a, "axis"), rank) for a in tuple_of(axis))
     if len(set(out)) != len(out):
         raise LoweringError(f"duplicate axis in {axis}")
     return out

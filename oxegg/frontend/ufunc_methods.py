@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,7 +13,7 @@ from oxegg.frontend import ufuncs
 from oxegg.frontend.dtypes import Operand, cast
 from oxegg.frontend.functions.counting import add_at
 from oxegg.frontend.joining import broadcast_to
-from oxegg.frontend.traced import Traced, normalized_axes, operand, value_of
+from oxegg.frontend.traced import NO_VALUE, Traced, normalized_axes, operand, tuple_of, value_of
 from oxegg.frontend.value import Value, elementwise
 from oxegg.ir import pointwise
 
@@ -32,7 +33,7 @@ def call(
     if unknown:
         raise LoweringError(f"np.{ufunc.__name__}: argument {unknown.pop()} is not supported")
     result = ufuncs.call(ufunc, [operand(x) for x in inputs], dtype)
-    target = out[0] if isinstance(out, tuple) else out
+    (target,) = tuple_of(out)
     if target is not None:
         assert isinstance(result, Value)
         return _store(ufunc, target, result, where)
@@ -61,7 +62,7 @@ def _store(ufunc: np.ufunc, target: Any, result: Value, where: Any) -> Traced:
 
 def chosen(mask: Any, yes: Value, no: Value) -> Value:
     """Elements of ``yes`` where the mask holds, of ``no`` elsewhere."""
-    return elementwise([value_of(mask), yes, no], lambda m, y, n: pointwise("select", m, y, n))
+    return elementwise([value_of(mask), yes, no], partial(pointwise, "select"))
 
 
 def reduce(
@@ -76,15 +77,15 @@ def reduce(
 ) -> Value | Traced:
     """``ufunc.reduce``."""
     value = value_of(x)
-    if where is not True and where is not np._NoValue:
+    if where is not True and where is not NO_VALUE:
         neutral = Value(ufuncs.identity(ufunc.__name__, value.type))
         value = chosen(where, value, neutral)
-    given = initial is not None and initial is not np._NoValue
+    given = initial is not None and initial is not NO_VALUE
     start: Operand | None = operand(initial) if given else None
     axes: Sequence[int] = normalized_axes(axis, len(value.dims))
-    kept = keepdims is not np._NoValue and bool(keepdims)
+    kept = keepdims is not NO_VALUE and bool(keepdims)
     result = ufuncs.reduce(ufunc.__name__, value, axes, kept, dtype, start)
-    target = out[0] if isinstance(out, tuple) else out
+    (target,) = tuple_of(out)
     return result if target is None else _store(ufunc, target, result, True)
 
 
@@ -95,7 +96,7 @@ def accumulate(
     value = value_of(x)
     (position,) = normalized_axes(axis, len(value.dims))
     result = ufuncs.accumulate(ufunc.__name__, value, position, dtype)
-    target = out[0] if isinstance(out, tuple) else out
+    (target,) = tuple_of(out)
     return result if target is None else _store(ufunc, target, result, True)
 
 

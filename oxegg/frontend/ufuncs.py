@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ from oxegg.frontend.value import Value, elementwise
 from oxegg.ir import ElementType, Term, const, pointwise
 from oxegg.ir.types import BOOL
 
-HINTS = {
+_ANGLES = ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh")
+HINTS: dict[str, str] = {
+    **dict.fromkeys(_ANGLES, "no inverse of an angle function is supported yet"),
     "power": "np.power takes a constant exponent; for positive x write np.exp(p * np.log(x))",
     "float_power": "for positive x write np.exp(p * np.log(x))",
     "hypot": "write np.sqrt(x * x + y * y)",
@@ -32,8 +35,6 @@ HINTS = {
     "ldexp": "write x * np.exp2(n)",
     "cbrt": "for positive x write np.exp(np.log(x) / 3)",
 }
-_ANGLES = ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh")
-HINTS |= {name: "no inverse of an angle function is supported yet" for name in _ANGLES}
 
 
 def call(
@@ -59,10 +60,7 @@ def _apply(ufunc: np.ufunc, operands: Sequence[Operand], dtype: Any) -> Value:
     build = ELEMENTWISE.get(name)
     if build is None:
         raise LoweringError(f"np.{name} can't be lowered", hint=HINTS.get(name))
-    if name in _MIXED:
-        types = _MIXED[name](operands)
-    else:
-        types = loop_types(ufunc, operands)
+    types = _MIXED[name](operands) if name in _MIXED else loop_types(ufunc, operands)
     if dtype is not None:
         types = _forced(ufunc, element_type(dtype))
     values = [operand_term(o, t) for o, t in zip(operands, types, strict=False)]
@@ -115,11 +113,14 @@ def _power(ufunc: np.ufunc, operands: Sequence[Operand], dtype: Any) -> Value:
         raise LoweringError("integers to negative integer powers are not allowed")
     value = operand_term(base, types[0])
     raised = value.with_term(power(value.term, known))
-    return (
-        raised
-        if not isinstance(exponent, Value)
-        else elementwise([raised, operand_term(exponent, types[1])], lambda term, _: term)
-    )
+    if not isinstance(exponent, Value):
+        return raised
+    return elementwise([raised, operand_term(exponent, types[1])], _first)  # for its shape
+
+
+def _first(term: Term, other: Term) -> Term:
+    del other
+    return term
 
 
 def _exponential(base: Operand, exponent: Operand, types: Sequence[ElementType]) -> Value:
@@ -185,7 +186,7 @@ def reduce(
     reduced = reductions.reduce_dims(operator, converted, axes, keepdims)
     if initial is not None:
         start = operand_term(initial, converted.type)
-        reduced = elementwise([start, reduced], lambda a, b: pointwise(operator, a, b))
+        reduced = elementwise([start, reduced], partial(pointwise, operator))
     return reduced.with_term(cast(reduced.term, type_))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from oxegg.errors import LoweringError
-from oxegg.frontend.dtypes import cast
+from oxegg.frontend import dtypes
 from oxegg.frontend.indexing import Key, Run, expanded, index
 from oxegg.frontend.joining import broadcast_to, concatenate
 from oxegg.frontend.names import names
@@ -22,8 +23,8 @@ def masked(value: Value, mask: Value, new: Value) -> Value:
             "only a scalar can be stored under a mask of the array's own shape",
             hint="write x = np.where(mask, new, x)",
         )
-    stored = new.with_term(cast(new.term, value.type))
-    return elementwise([mask, stored, value], lambda m, n, v: pointwise("select", m, n, v))
+    stored = new.with_term(dtypes.cast(new.term, value.type))
+    return elementwise([mask, stored, value], partial(pointwise, "select"))
 
 
 def store(value: Value, key: Any, new: Value) -> Value:
@@ -32,7 +33,7 @@ def store(value: Value, key: Any, new: Value) -> Value:
     keys = [_position(k, n) for k, n in zip(keys, value.shape, strict=True)]
     lengths = [k.length for k in keys if isinstance(k, Run)]
     shaped = broadcast_to(_without_leading_ones(new, len(lengths)), lengths)
-    shaped = shaped.with_term(cast(shaped.term, value.type))
+    shaped = shaped.with_term(dtypes.cast(shaped.term, value.type))
     dims = iter(shaped.dims)
     shaped = shaped.with_dims([next(dims) if isinstance(k, Run) else () for k in keys])
     return _store(value, keys, shaped)
@@ -47,7 +48,7 @@ def _without_leading_ones(new: Value, rank: int) -> Value:
 
 def _position(k: Key, length: int) -> Run | int | Value:
     if isinstance(k, slice):
-        return Run.of(k, length)
+        return Run.of(cast("slice", k), length)
     if isinstance(k, int):
         if not -length <= k < length:
             raise LoweringError(f"index {k} is out of bounds for a dimension of length {length}")
@@ -143,7 +144,7 @@ def _store_scattered(
     moved = Value(spread, tuple(_replaced(new.dims, position, (axis,))))
     stored = _store(value, _replaced(keys, position, Run(0, 1, length)), moved)
     mask = Value(hit, tuple((axis,) if d == position else () for d in range(len(value.dims))))
-    return elementwise([mask, stored, value], lambda m, n, v: pointwise("select", m, n, v))
+    return elementwise([mask, stored, value], partial(pointwise, "select"))
 
 
 def _strided_position(axis: Axis, run: Run) -> tuple[Term, Term]:
@@ -169,6 +170,4 @@ def _store_all(value: Value, keys: Sequence[Run | int | Value], new: Value) -> V
         mask = hit if mask is None else pointwise("and", mask, hit)
     if mask is None:
         return broadcast_to(new, value.shape)
-    return elementwise(
-        [Value(mask, value.dims), new, value], lambda m, n, v: pointwise("select", m, n, v)
-    )
+    return elementwise([Value(mask, value.dims), new, value], partial(pointwise, "select"))

@@ -77,7 +77,9 @@ def _check_states(kernel: Kernel, terms: Iterable[Term]) -> None:
         open_states[id(term)] = free
     for out in kernel.outputs:
         for name, axis in open_states[id(out.value)]:
-            raise IRError(f"output {out.name}: state {name} is used outside of its loop {axis.name}")
+            raise IRError(
+                f"output {out.name}: state {name} is used outside of its loop {axis.name}"
+            )
 
 
 def _closed(

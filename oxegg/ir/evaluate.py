@@ -7,6 +7,7 @@ rationals, where every rewrite that holds over the reals must give the same valu
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -18,7 +19,7 @@ from oxegg.errors import IRError
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.term import Kernel, Term, topological
-from oxegg.ir.types import ElementType, bits_to_value
+from oxegg.ir.types import BOOL, ElementType, bits_to_value
 
 Array = npt.NDArray[Any]
 Constant = Callable[[Term], Array]
@@ -91,29 +92,62 @@ def _exact_index(values: Array, type_: ElementType) -> Array:
     return np.array([Fraction(int(v)) for v in values], dtype=object)
 
 
+def _divide(a: Fraction, b: Fraction) -> Fraction:
+    return a / b
+
+
+def _reciprocal(a: Fraction) -> Fraction:
+    return 1 / a
+
+
+def _exact_fma(a: Fraction, b: Fraction, c: Fraction) -> Fraction:
+    return a * b + c
+
+
+def _exact_fms(a: Fraction, b: Fraction, c: Fraction) -> Fraction:
+    return a * b - c
+
+
+def _exact_fnma(a: Fraction, b: Fraction, c: Fraction) -> Fraction:
+    return c - a * b
+
+
+def _both(a: bool, b: bool) -> bool:
+    return a and b
+
+
+def _either(a: bool, b: bool) -> bool:
+    return a or b
+
+
+def _choose(condition: bool, yes: Fraction, no: Fraction) -> Fraction:
+    return yes if condition else no
+
+
 _EXACT: dict[str, Callable[..., Any]] = {
-    "neg": lambda a: -a,
+    "neg": operator.neg,
     "abs": abs,
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "reciprocal": lambda a: 1 / a,
-    "fma": lambda a, b, c: a * b + c,
-    "fms": lambda a, b, c: a * b - c,
-    "fnma": lambda a, b, c: c - a * b,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": _divide,
+    "reciprocal": _reciprocal,
+    "fma": _exact_fma,
+    "fms": _exact_fms,
+    "fnma": _exact_fnma,
     "min": min,
     "max": max,
     "minnum": min,
     "maxnum": max,
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "select": lambda c, a, b: a if c else b,
-    "and": lambda a, b: a and b,
-    "or": lambda a, b: a or b,
-    "not": lambda a: not a,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "select": _choose,
+    "and": _both,
+    "or": _either,
+    "xor": operator.ne,
+    "not": operator.not_,
 }
 
 
@@ -121,7 +155,8 @@ def _exact_pointwise(term: Term, operands: Sequence[Array]) -> Array:
     if term.operator == "convert" and term.type.is_float:
         return operands[0]
     function = _EXACT.get(term.operator)
-    if function is None:
+    bitwise = term.operator in ("and", "or", "xor", "not") and term.type is not BOOL
+    if function is None or bitwise:
         raise IRError(f"{term.operator} has no exact rational value")
     return np.asarray(np.frompyfunc(function, len(operands), 1)(*operands), dtype=object)
 
@@ -140,10 +175,10 @@ class _Evaluation:
         self.values: dict[int, Array] = {}
 
     def run(self, roots: Sequence[Term]) -> list[Array]:
-        self._compute(roots)
+        self.compute(roots)
         return [self.values[id(root)] for root in roots]
 
-    def _compute(self, roots: Sequence[Term]) -> None:
+    def compute(self, roots: Sequence[Term]) -> None:
         """Everything that needs no open fold state; fold bodies run inside their fold."""
         open_states: dict[int, frozenset[str]] = {}
         for term in topological(roots):
@@ -185,12 +220,12 @@ class _Evaluation:
         return np.moveaxis(self._running(term), 0, child.axes.index(term.attributes[1]))
 
     def _running(self, term: Term) -> Array:
-        operator, axis = term.attributes
+        name, axis = term.attributes
         child = term.children[0]
         rows = np.moveaxis(self.values[id(child)], child.axes.index(axis), 0)
         out = np.empty_like(rows)
         out[0] = rows[0]
-        step = Term(operator, (child, child), (), term.type, ())
+        step = Term(name, (child, child), (), term.type, ())
         for i in range(1, len(rows)):
             out[i] = self.apply(step, [out[i - 1], rows[i]])
         return out
@@ -215,15 +250,17 @@ class _Evaluation:
         rest = [a for a in term.axes if a != axis]
         pieces: list[Array] = []
         for own, part in zip(owns, term.children, strict=True):
-            layout = [own or Axis(axis.name, 1), *rest]
-            pieces.append(to_layout(self.values[id(part)], part.axes, layout))
+            # the part's own axis is bound here: another part may use its name for something else
+            along = Axis("", own.size if own else 1)
+            axes = [along if a == own else a for a in part.axes]
+            pieces.append(to_layout(self.values[id(part)], axes, [along, *rest]))
         return np.moveaxis(np.concatenate(pieces), 0, term.axes.index(axis))
 
     def _fold(self, term: Term) -> Array:
         axis, names, which = term.attributes
         n = len(names)
         states, starts, bodies = (term.children[i * n : (i + 1) * n] for i in range(3))
-        carried = [
+        carried: list[Array] = [
             to_layout(self.values[id(s)], s.axes, [a for a in h.axes if a != axis])
             for h, s in zip(states, starts, strict=True)
         ]
@@ -232,7 +269,12 @@ class _Evaluation:
         return carried[which]
 
     def _step(
-        self, axis: Axis, step: int, states: Sequence[Term], bodies: Sequence[Term], carried: list[Array]
+        self,
+        axis: Axis,
+        step: int,
+        states: Sequence[Term],
+        bodies: Sequence[Term],
+        carried: list[Array],
     ) -> list[Array]:
         """One step of a fold: everything that depends on the fold's axis is computed anew."""
         inner = _Evaluation(self.inputs, self.constant, self.apply, self.index)
@@ -240,7 +282,7 @@ class _Evaluation:
         for held, value in zip(states, carried, strict=True):
             position = held.axes.index(axis)
             inner.values[id(held)] = np.expand_dims(value, position).repeat(axis.size, position)
-        inner._compute(bodies)
+        inner.compute(bodies)
         return [
             to_layout(
                 _slice(inner.values[id(body)], body.axes, axis, step),

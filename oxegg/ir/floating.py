@@ -31,6 +31,16 @@ def fma(a: Array, b: Array, c: Array) -> Array:
         return _add_round_odd(product, c.astype(np.float64)).astype(a.dtype)
 
 
+def fms(a: Array, b: Array, c: Array) -> Array:
+    """a * b - c rounded once."""
+    return fma(a, b, -c)
+
+
+def fnma(a: Array, b: Array, c: Array) -> Array:
+    """c - a * b rounded once."""
+    return fma(-a, b, c)
+
+
 def _add_round_odd(p: Array, c: Array) -> Array:
     """p + c in float64, rounded to odd: inexact sums get an odd last bit."""
     s = p + c

@@ -65,7 +65,7 @@ def _shift(function: Callable[..., Any]) -> Callable[..., Array]:
 
 
 def _integer_division(kind: str) -> Callable[..., Array]:
-    """RISC-V division: x/0 = -1 (all ones), x%0 = x, overflow wraps. ``kind`` names the rounding."""
+    """Exact division, wrapped on overflow; see ``_DIVIDE`` for division by zero."""
 
     def evaluate(left: Array, right: Array) -> Array:
         a, b = np.broadcast_arrays(np.asarray(left), np.asarray(right))
@@ -83,6 +83,7 @@ def _truncated_quotient(a: int, b: int) -> int:
     return -1 if b == 0 else (abs(a) // abs(b)) * (1 if (a < 0) == (b < 0) else -1)
 
 
+# RISC-V: x / 0 = -1, x % 0 = x; NumPy's floored division by zero gives 0.
 _DIVIDE: dict[str, Callable[[int, int], int]] = {
     "quotient": _truncated_quotient,
     "remainder": lambda a, b: a if b == 0 else a - b * _truncated_quotient(a, b),
@@ -127,8 +128,8 @@ _ROWS: tuple[Operation, ...] = (
     # floating point
     _row("div", 2, _wrap(np.divide), "float"),
     _row("fma", 3, floating.fma, "float"),  # a * b + c, rounded once
-    _row("fms", 3, lambda a, b, c: floating.fma(a, b, -c), "float"),  # a * b - c
-    _row("fnma", 3, lambda a, b, c: floating.fma(-a, b, c), "float"),  # c - a * b
+    _row("fms", 3, floating.fms, "float"),  # a * b - c
+    _row("fnma", 3, floating.fnma, "float"),  # c - a * b
     _row("minnum", 2, floating.minimum_number, "float", commutative=True),  # IEEE minimumNumber
     _row("maxnum", 2, floating.maximum_number, "float", commutative=True),
     _row("sqrt", 1, _wrap(np.sqrt), "float"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -18,6 +19,7 @@ from oxegg.errors import IRError
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS, REDUCTIONS
 from oxegg.ir.types import BOOL, ElementType, bits_to_value, value_to_bits
+
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Term:
@@ -70,7 +72,7 @@ def _intern(
 
 
 def _check_sizes(operator: str, axes: Sequence[Axis]) -> None:
-    for left, right in zip(axes, axes[1:], strict=False):
+    for left, right in pairwise(axes):
         if left.name == right.name:
             raise IRError(f"{operator}: axis {left.name} has sizes {left.size} and {right.size}")
     for axis in axes:

@@ -1,5 +1,8 @@
 """Indexing, gathers, histograms and updates in place mean what NumPy computes."""
 
+# Kernels as users write them, without types for locals and lambdas.
+# pyright: basic
+
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 from jaxtyping import Float32, Int32, UInt8
 
 X, V = Float32[np.ndarray, "a=5 b=8"], Float32[np.ndarray, "n=8"]
-I, U = Int32[np.ndarray, "k=7"], UInt8[np.ndarray, "k=7"]
+INDEX, U = Int32[np.ndarray, "k=7"], UInt8[np.ndarray, "k=7"]
 
 VIEWS = [
     lambda x, v: x[1:-1, 2:],
@@ -74,7 +77,7 @@ GATHERS = [
 
 @pytest.mark.parametrize("number", range(len(GATHERS)))
 def test_gathers(agree: Callable[..., Any], number: int) -> None:
-    agree(GATHERS[number], X, V, I, U)
+    agree(GATHERS[number], X, V, INDEX, U)
 
 
 def gather_square(x: Float32[np.ndarray, "n=6 n"], i: Int32[np.ndarray, "n"]):

@@ -4,6 +4,9 @@ A program is a list of numbers; ``interpret`` turns them into NumPy calls by loo
 shapes and types, so the same program runs on arrays and on traced arrays.
 """
 
+# Kernels as users write them, without types for locals and lambdas.
+# pyright: basic
+
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -91,8 +94,8 @@ def _product(x: Any, y: Any, a: int, b: int) -> Any:
     n = min(x.shape[-1], y.shape[0 if y.ndim == 1 else -2])
     x = smaller(x[..., :n])
     y = smaller(y[:n] if y.ndim == 1 else y[..., :n, :])
-    if x.ndim > 2 and y.ndim > 2:
-        x = x[0]
+    while x.ndim > 2 and y.ndim > 2:
+        y = y[0]
     return x @ y if b & 1 else np.matmul(x, y) + 1
 
 

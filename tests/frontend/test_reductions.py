@@ -1,5 +1,8 @@
 """Reductions, scans and products mean what NumPy computes, in NumPy's result type."""
 
+# Kernels as users write them, without types for locals and lambdas.
+# pyright: basic
+
 from collections.abc import Callable
 from typing import Any
 

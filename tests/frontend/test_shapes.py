@@ -1,5 +1,8 @@
 """Reshapes, joins, windows and repetition mean what NumPy computes."""
 
+# Kernels as users write them, without types for locals and lambdas.
+# pyright: basic
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,6 +1,7 @@
 """Parameters: element types, axis names and sizes from annotations."""
 
-from __future__ import annotations
+# Kernels as users write them, without types for locals and lambdas.
+# pyright: basic
 
 from collections.abc import Callable
 from typing import Any
@@ -24,17 +25,26 @@ def square(x: Float32[np.ndarray, "n=4 n"]):
     return x.T
 
 
-def arithmetic(x: Float32[np.ndarray, "n+taps-1"], h: Float32[np.ndarray, "taps=3"], y: Float32[np.ndarray, "n=8 2*n 5"]):
+def arithmetic(
+    x: Float32[np.ndarray, "n+taps-1"],
+    h: Float32[np.ndarray, "taps=3"],
+    y: Float32[np.ndarray, "n=8 2*n 5"],
+):
     return x.sum() + h.sum() + y
 
 
-def static(x: Float32[np.ndarray, "n=4"], steps: int = 3, negate=False, eps=0.5):
+def static(x: Float32[np.ndarray, "n=4"], steps: int = 3, negate: bool = False, eps: float = 0.5):
     for _ in range(steps):
         x = x * eps
     return -x if negate else x
 
 
-def types(a: Bool[np.ndarray, "n=2"], b: BFloat16[np.ndarray, "n=2"], c: Int8[np.ndarray, "n"], d: UInt16[np.ndarray, ""]):
+def types(
+    a: Bool[np.ndarray, "n=2"],
+    b: BFloat16[np.ndarray, "n=2"],
+    c: Int8[np.ndarray, "n"],
+    d: UInt16[np.ndarray, ""],
+):
     return a, b, c, d
 
 

@@ -76,4 +76,3 @@ def test_good(number: int) -> None:
 def test_bad(bad: Kernel, message: str) -> None:
     with pytest.raises(IRError, match=message):
         check(bad)
-

@@ -24,7 +24,7 @@ def _bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Value:
         raise LoweringError(f"np.bincount counts a row of integers, not {value.type.numpy}")
     if value.type.kind != "uint" or value.type.maximum >= length:
         raise LoweringError(
-            f"np.bincount of {value.type.numpy} with minlength={length}: the length depends on data",
+            f"np.bincount of {value.type.numpy}, minlength={length}: the length depends on data",
             hint="count uint8 data with minlength=256 (uint16: 65536)",
         )
     bins = names().derive("bins", length, value.term.axes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from oxegg.frontend.dtypes import cast, element_type
 from oxegg.frontend.indexing import index
 from oxegg.frontend.joining import broadcast_to, concatenate, stack
 from oxegg.frontend.shaping import at_least
-from oxegg.frontend.traced import implements, normalized_axis, value_of
+from oxegg.frontend.traced import implements, listed, normalized_axis, value_of
 from oxegg.frontend.value import Value
 
 
@@ -98,10 +98,10 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> V
 
 
 def _fills(filling: Any, rank: int) -> list[tuple[Any, Any]]:
-    if isinstance(filling, list | tuple):
-        pairs = np.broadcast_to(np.asarray(filling), (rank, 2)).tolist()
-        return [(a, b) for a, b in pairs]
-    return [(filling, filling)] * rank
+    items = listed(filling)
+    if items is None:
+        return [(filling, filling)] * rank
+    return [(a, b) for a, b in np.broadcast_to(np.asarray(items), (rank, 2)).tolist()]
 
 
 def _pad_one(
@@ -138,7 +138,8 @@ def _taken(value: Value, axis: int, positions: Sequence[int]) -> Value:
 
 
 _Sides = tuple[Sequence[int] | None, Sequence[int] | None]
-_MODES: dict[str, Any] = {
+# positions that fill ``w`` places before and after a dimension of length ``n``
+_MODES: dict[str, Callable[[int, int], _Sides]] = {
     "constant": lambda n, w: (None, None),
     "edge": lambda n, w: ([0] * w, [n - 1] * w),
     "reflect": lambda n, w: (range(w, 0, -1), range(n - 2, n - 2 - w, -1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,10 @@ from oxegg.frontend.dtypes import (
 )
 from oxegg.frontend.elementwise import ELEMENTWISE, truth
 from oxegg.frontend.joining import broadcast_to
-from oxegg.frontend.traced import IN_PLACE, Traced, implements, operand, value_of
+from oxegg.frontend.traced import IN_PLACE, NO_VALUE, Traced, implements, operand, value_of
 from oxegg.frontend.ufunc_methods import chosen
 from oxegg.frontend.value import Value, elementwise
 from oxegg.ir import const, pointwise
-
-_NO_VALUE = np._NoValue
 
 
 @implements(np.where)
@@ -40,7 +39,8 @@ def _where(condition: Any, /, *choices: Any) -> Value:
 
 def chosen_terms(mask: Value, yes: Value, no: Value) -> Value:
     """Elementwise choice by the truth of ``mask``."""
-    return elementwise([mask, yes, no], lambda m, y, n: pointwise("select", truth(m), y, n))
+    asked = mask.with_term(truth(mask.term))
+    return elementwise([asked, yes, no], partial(pointwise, "select"))
 
 
 @implements(np.select)
@@ -55,11 +55,11 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Value:
 
 @implements(np.clip)
 def _clip(
-    a: Any, a_min: Any = _NO_VALUE, a_max: Any = _NO_VALUE, out: Any = None, **rest: Any
+    a: Any, a_min: Any = NO_VALUE, a_max: Any = NO_VALUE, out: Any = None, **rest: Any
 ) -> Any:
     low, high = rest.pop("min", a_min), rest.pop("max", a_max)
     value = value_of(a)
-    bounds = [None if b is None or b is _NO_VALUE else operand(b) for b in (low, high)]
+    bounds = [None if b is None or b is NO_VALUE else operand(b) for b in (low, high)]
     bounds = [_useful(b, value, i) for i, b in enumerate(bounds)]
     given = [b for b in bounds if b is not None]
     type_ = result_type(value, *given)
@@ -135,7 +135,9 @@ def _filled(number: Any) -> Any:
         model = value_of(a)
         type_ = model.type if dtype is None else element_type(dtype)
         filled = Value(const(number, type_))
-        return broadcast_to(filled, shape) if shape is not None else replace(model, term=filled.term)
+        return (
+            broadcast_to(filled, shape) if shape is not None else replace(model, term=filled.term)
+        )
 
     return handler
 
@@ -182,5 +184,12 @@ def _real(val: Any) -> Value:
     return value_of(val)
 
 
-implements(np.iscomplexobj)(lambda x: False)
-implements(np.isrealobj)(lambda x: True)
+@implements(np.iscomplexobj)
+def _is_complex(x: Any) -> bool:
+    del x
+    return False
+
+
+@implements(np.isrealobj)
+def _is_real(x: Any) -> bool:
+    return not _is_complex(x)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from oxegg.frontend.traced import (
     normalized_axes,
     normalized_axis,
     static_int,
+    tuple_of,
     value_of,
 )
 from oxegg.frontend.value import Dimension, Value, broadcast, extent, flatten, view
@@ -44,8 +44,7 @@ def _size(a: Any, axis: Any = None) -> int:
 
 
 def _sizes(shape: Any) -> list[int]:
-    listed: Sequence[Any] = shape if isinstance(shape, tuple | list) else [shape]
-    return [static_int(n, "a shape") for n in listed]
+    return [static_int(n, "a shape") for n in tuple_of(shape)]
 
 
 @implements(np.reshape, view=True)
@@ -110,8 +109,7 @@ def _squeeze(a: Any, axis: Any = None) -> Value:
 @implements(np.expand_dims, view=True)
 def _expand_dims(a: Any, axis: Any) -> Value:
     value = value_of(a)
-    count = len(axis) if isinstance(axis, tuple | list) else 1
-    places = normalized_axes(axis, len(value.dims) + count)
+    places = normalized_axes(axis, len(value.dims) + len(tuple_of(axis)))
     dims = list(value.dims)
     for place in sorted(places):
         dims.insert(place, ())
@@ -152,8 +150,14 @@ def _flip(m: Any, axis: Any = None) -> Value:
     return index(value, tuple(keys))
 
 
-implements(np.flipud, view=True)(lambda m: _flip(m, 0))
-implements(np.fliplr, view=True)(lambda m: _flip(m, 1))
+@implements(np.flipud, view=True)
+def _flipud(m: Any) -> Value:
+    return _flip(m, 0)
+
+
+@implements(np.fliplr, view=True)
+def _fliplr(m: Any) -> Value:
+    return _flip(m, 1)
 
 
 @implements(np.roll)
@@ -275,8 +279,14 @@ def _triangle(m: Any, k: int, lower: bool) -> Value:
     return value.with_term(pointwise("select", inside, value.term, const(0, value.type)))
 
 
-implements(np.tril)(lambda m, k=0: _triangle(m, k, lower=True))
-implements(np.triu)(lambda m, k=0: _triangle(m, k, lower=False))
+@implements(np.tril)
+def _tril(m: Any, k: int = 0) -> Value:
+    return _triangle(m, k, lower=True)
+
+
+@implements(np.triu)
+def _triu(m: Any, k: int = 0) -> Value:
+    return _triangle(m, k, lower=False)
 
 
 @implements(np.split, np.array_split)

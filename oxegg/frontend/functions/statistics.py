@@ -12,12 +12,10 @@ from oxegg.frontend import reductions, ufunc_methods, ufuncs
 from oxegg.frontend.dtypes import cast, element_type
 from oxegg.frontend.elementwise import truth
 from oxegg.frontend.indexing import index
-from oxegg.frontend.traced import implements, normalized_axes, normalized_axis, value_of
+from oxegg.frontend.traced import NO_VALUE, implements, normalized_axes, normalized_axis, value_of
 from oxegg.frontend.value import Value, flatten
 from oxegg.ir import Axis, Term, const, iota, pointwise, reduce
 from oxegg.ir.types import I64
-
-_NO_VALUE = np._NoValue
 
 
 def _by_ufunc(ufunc: np.ufunc) -> Any:
@@ -29,7 +27,7 @@ def _by_ufunc(ufunc: np.ufunc) -> Any:
         dtype: Any = None,
         out: Any = None,
         keepdims: Any = False,
-        initial: Any = _NO_VALUE,
+        initial: Any = NO_VALUE,
         where: Any = True,
     ) -> Any:
         return ufunc_methods.reduce(ufunc, a, axis, dtype, out, keepdims, initial, where)
@@ -45,7 +43,7 @@ def _without_dtype(ufunc: np.ufunc) -> Any:
         axis: Any = None,
         out: Any = None,
         keepdims: Any = False,
-        initial: Any = _NO_VALUE,
+        initial: Any = NO_VALUE,
         where: Any = True,
     ) -> Any:
         return ufunc_methods.reduce(ufunc, a, axis, None, out, keepdims, initial, where)
@@ -77,7 +75,7 @@ def _typed(dtype: Any) -> Any:
 
 
 def _keep(keepdims: Any) -> bool:
-    return keepdims is not _NO_VALUE and bool(keepdims)
+    return keepdims is not NO_VALUE and bool(keepdims)
 
 
 @implements(np.mean)
@@ -106,12 +104,12 @@ def _var(
     ddof: Any = 0,
     keepdims: Any = False,
     *,
-    correction: Any = _NO_VALUE,
+    correction: Any = NO_VALUE,
 ) -> Value:
     del out
     value = value_of(a)
     axes = normalized_axes(axis, len(value.dims))
-    freedom = ddof if correction is _NO_VALUE else correction
+    freedom = ddof if correction is NO_VALUE else correction
     return reductions.variance(value, axes, _keep(keepdims), _typed(dtype), freedom)
 
 
