@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -43,7 +43,7 @@ class Effort:
 
 
 EFFORTS: dict[str, Effort] = {
-    "quick": Effort(14, 3, 6, 10.0, Limits(algebra_iterations=4)),
+    "quick": Effort(36, 4, 6, 10.0, Limits(algebra_iterations=4)),
     "normal": Effort(60, 5, 24, 60.0, Limits(algebra_iterations=6, rows=60_000, seconds=20)),
     "max": Effort(240, 8, 120, 600.0, Limits(algebra_iterations=8, rows=150_000, seconds=60)),
 }
@@ -93,6 +93,19 @@ class Job:
     def exact(self) -> bool:
         return self.mode == "exact"
 
+    @property
+    def memory(self) -> Place:
+        """Where inputs and outputs lie."""
+        return place_of(self.kernel, self.machine, self.place)
+
+    @property
+    def scheduled_for(self) -> Machine:
+        """The machine as schedules see it: loads take as long as from where the data lie."""
+        if self.memory == "spm":
+            return self.machine
+        latency = self.machine.l2_latency or self.machine.dram_latency
+        return replace(self.machine, spm=replace(self.machine.spm, latency=latency))
+
 
 def search(job: Job, effort: Effort) -> Search:
     """The best program found for a kernel within the effort's time."""
@@ -105,10 +118,9 @@ def search(job: Job, effort: Effort) -> Search:
     plans = _plans(job, found, effort, deadline)
     clock.lap("nests")
     inputs = timing_inputs(job.kernel)
-    place = place_of(found[0].choice.program, job.machine, job.place)
     tried: list[Trial] = []
     for candidate, nests_ in plans:
-        trial = _try(job, candidate, nests_, place, inputs)
+        trial = _try(job, candidate, nests_, inputs)
         if trial is not None:
             tried.append(trial)
         if tried and (len(tried) >= effort.simulations or time.monotonic() > deadline):
@@ -120,7 +132,7 @@ def search(job: Job, effort: Effort) -> Search:
             hint="split the kernel into smaller ones",
         )
     best = min(tried, key=lambda t: t.score)
-    return Search(job.kernel, prepared, best, tried, place, clock.laps)
+    return Search(job.kernel, prepared, best, tried, job.memory, clock.laps)
 
 
 def baseline(job: Job) -> Trial:
@@ -129,8 +141,7 @@ def baseline(job: Job) -> Trial:
     prepared = prepare(job.kernel, generic_rules(job.mode), limits)
     candidate = programs.generic(prepared.graph, job.machine)
     plan = tuple(nests.generic_nest(stage, job.machine) for stage in candidate.stages)
-    place = place_of(candidate.choice.program, job.machine, job.place)
-    trial = _try(job, candidate, plan, place, timing_inputs(job.kernel))
+    trial = _try(job, candidate, plan, timing_inputs(job.kernel))
     if trial is None:
         raise LoweringError("the baseline program doesn't fit the machine's registers")
     return trial
@@ -147,13 +158,13 @@ def _plans(
 ) -> Iterator[tuple[Candidate, tuple[Nest, ...]]]:
     """(program, nest per stage) in the order of their predicted cycles."""
     options: list[tuple[float, Candidate, tuple[Nest, ...]]] = []
-    for candidate in found[: effort.programs + 3]:
+    for candidate in found[: effort.programs]:
         ranked = [
             nests.rank(
                 candidate.choice.program,
                 stage,
                 nests.enumerate_nests(stage, job.machine, budget=effort.nests),
-                job.machine,
+                job.scheduled_for,
                 job.exact,
             )
             for stage in candidate.stages
@@ -186,7 +197,6 @@ def _try(
     job: Job,
     candidate: Candidate,
     plan: Sequence[Nest],
-    place: Place,
     inputs: Sequence[Array],
 ) -> Trial | None:
     """Emit and simulate one program; None when it doesn't fit the registers."""
@@ -195,12 +205,12 @@ def _try(
     if program is None:
         return None
     try:
-        code = generate(program, job.machine)
+        code = generate(program, job.scheduled_for)
     except EmitError:
         return None
-    runner = runner_for(job.kernel, physical, code, job.machine, place)
+    runner = runner_for(job.kernel, physical, code, job.machine, job.memory)
     result = runner.call(inputs, timing=True)
-    predicted = estimated_cycles(code.program, job.machine)
+    predicted = estimated_cycles(code.program, job.scheduled_for)
     return Trial(candidate, tuple(plan), code, runner, result, predicted)
 
 

@@ -13,6 +13,7 @@ from oxegg.costmodels import Machine
 from oxegg.emit.lowering.program import scratch_layout
 from oxegg.emit.physical import Buffer as ArrayBuffer
 from oxegg.emit.physical import PhysicalProgram
+from oxegg.ir.term import Kernel
 from oxegg.ir.types import U8
 from oxegg.sim import Buffer, CallResult, call
 
@@ -59,10 +60,14 @@ class Runner:
         return self.results(self.call(inputs, timing=False))
 
 
-def place_of(program: PhysicalProgram, machine: Machine, wanted: str) -> Place:
+def place_of(kernel: Kernel, machine: Machine, wanted: str) -> Place:
     """Where inputs and outputs lie: ``auto`` is the scratchpad when they fit in half of it."""
     if wanted != "auto":
         return "dram" if wanted == "dram" else "spm"
-    inputs = [item for item in program.inputs if isinstance(item, ArrayBuffer)]
-    size = sum(b.bytes for b in (*inputs, *program.outputs))
+    size = sum(t.size * t.type.bytes for t in kernel.inputs if t.axes)
+    for output in kernel.outputs:
+        elements = 1
+        for axis in output.layout:
+            elements *= axis.size
+        size += elements * output.value.type.bytes
     return "spm" if size <= machine.spm_bytes // 2 else "dram"

@@ -15,10 +15,12 @@ from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 from oxegg.search.estimate import estimate
+from oxegg.search.pressure import vector_pressure
 
 FULLY_UNROLLED = 4  # axes up to this size never become loops
 MAX_OPERATIONS = 700  # instructions of one stage's text
 VECTOR_REGISTERS = 32
+SPILL_COST = 0.015  # slow-down per register too many
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,12 @@ def enumerate_nests(stage: Stage, machine: Machine, *, budget: int) -> list[Nest
     axes = stage.axes
     lanes = {v.lane for v in walk(stage.stores) if v.lane is not None}
     reduced = {v.axis for v in walk(stage.stores) if v.axis and v.closes_loop}
+    carried = {v.axis for v in walk(stage.stores) if v.axis and v.kind in ("fold", "scan")}
     seen: dict[Nest, None] = {}
     for order, strip in itertools.product(_orders(axes, lanes), _strips(stage, machine)):
-        for unroll, accumulators in _unrolls(axes, lanes, reduced, strip):
+        for unroll, accumulators in _unrolls(
+            [a for a in axes if a not in carried], lanes, reduced - carried, strip
+        ):
             nest = Nest(order, strip, tuple(unroll.items()), accumulators)
             if nest not in seen and _fits(stage, nest, machine):
                 seen[nest] = None
@@ -55,6 +60,7 @@ def rank(
 ) -> list[Ranked]:
     """Nests by predicted cycles of their stage, best first; those that can't be lowered drop out."""
     ranked: list[Ranked] = []
+    seen: set[tuple[float, int]] = set()
     for nest in nests:
         try:
             lowered = lower(program, [(stage, nest)], machine, exact=exact)
@@ -63,8 +69,11 @@ def rank(
         count = sum(1 for _ in operations(lowered.body))
         if count > MAX_OPERATIONS:
             continue
-        cycles = estimate(lowered.body, machine) + 0.02 * count
-        ranked.append(Ranked(nest, cycles))
+        excess = max(0, vector_pressure(lowered.body) - VECTOR_REGISTERS)
+        cycles = estimate(lowered.body, machine) * (1 + SPILL_COST * excess) + 0.02 * count
+        if (cycles, count) not in seen:  # nests that differ in name only give the same text
+            ranked.append(Ranked(nest, cycles))
+            seen.add((cycles, count))
     return sorted(ranked, key=lambda r: r.predicted)
 
 
@@ -116,7 +125,7 @@ def _unrolls(
             continue
         unroll = {**base, **{a: c for a, c in zip(free, copies, strict=True) if c > 1}}
         closing = max((unroll.get(a, 1) for a in reduced), default=1)
-        for accumulators in dict.fromkeys((1, min(closing, 4), min(closing, 8))):
+        for accumulators in dict.fromkeys((min(closing, 4), 1, min(closing, 8))):
             yield unroll, accumulators
 
 
