@@ -266,7 +266,7 @@ class _Evaluation:
         ]
         for step in range(axis.size):
             carried = self._step(axis, step, states, bodies, carried)
-        return carried[which]
+        return carried[int(which)]
 
     def _step(
         self,

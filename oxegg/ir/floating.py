@@ -79,7 +79,8 @@ def maximum_number(a: Array, b: Array) -> Array:
 
 def _select_number(a: Array, b: Array, *, smaller: bool) -> Array:
     a, b = np.broadcast_arrays(np.asarray(a), np.asarray(b))
-    before = (a < b) | ((a == b) & np.signbit(a) & ~np.signbit(b))
+    with np.errstate(invalid="ignore"):
+        before = (a < b) | ((a == b) & np.signbit(a) & ~np.signbit(b))
     picked = np.where(before if smaller else ~before, a, b)
     return np.where(np.isnan(a), b, np.where(np.isnan(b), a, picked)).astype(a.dtype)
 

@@ -49,7 +49,8 @@ def _wrap(function: Callable[..., Any]) -> Callable[..., Array]:
 
 def _compare(function: Callable[..., Any]) -> Callable[..., Array]:
     def evaluate(left: Array, right: Array) -> Array:
-        return np.asarray(function(left, right), dtype=np.bool_)
+        with np.errstate(invalid="ignore"):  # ml_dtypes warns about NaN
+            return np.asarray(function(left, right), dtype=np.bool_)
 
     return evaluate
 
