@@ -40,7 +40,7 @@ DECLARATIONS = """
 (constructor Lanes1 (String i64 L) L) (constructor Lanes2 (String i64 L L) L)
 (constructor Count (i64 L) L)
 (constructor Load (i64 B) L) (constructor LoadView (i64 i64 B) L)
-(constructor Splat (L) L) (constructor Imm (i64 String) L) (constructor Arg (i64) L)
+(constructor Splat (i64 L) L) (constructor Imm (i64 String) L) (constructor Arg (i64) L)
 (constructor Index (i64 i64 String) L) (constructor Held (i64 i64) L)
 (constructor LNil () LL) (constructor LCons (L LL) LL)
 (constructor FoldL (i64 i64 LL) L)
