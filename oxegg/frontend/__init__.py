@@ -8,10 +8,10 @@ from typing import Any
 
 from oxegg.frontend.files import find_kernel, load_kernels
 from oxegg.frontend.fori import fori
-from oxegg.frontend.lower import trace
+from oxegg.frontend.lower import reference, trace
 from oxegg.ir import Kernel
 
-__all__ = ["find_kernel", "fori", "load_kernels", "lower", "trace"]
+__all__ = ["find_kernel", "fori", "load_kernels", "lower", "reference", "trace"]
 
 
 def lower(

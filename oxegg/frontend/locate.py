@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
-from types import FrameType, TracebackType
+from types import TracebackType
+from typing import Any
 
-_OURS = ("oxegg", "numpy", "scipy", "ml_dtypes", "jaxtyping", "contextlib", "functools")
+_OURS = ("oxegg", "numpy", "scipy", "ml_dtypes", "jaxtyping")
 
 
-def _is_users(frame: FrameType) -> bool:
-    module = str(frame.f_globals.get("__name__", ""))
-    return module.partition(".")[0] not in _OURS
+def is_users(namespace: dict[str, Any]) -> bool:
+    """Whether a module's globals are the user's: neither oxegg's, NumPy's nor Python's."""
+    package = str(namespace.get("__name__", "")).partition(".")[0]
+    return package not in _OURS and package not in sys.stdlib_module_names
 
 
 def user_line() -> str | None:
     """``file:line`` of the innermost frame that is neither oxegg nor NumPy."""
     frame = inspect.currentframe()
     while frame is not None:
-        if _is_users(frame):
+        if is_users(frame.f_globals):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return None
@@ -29,6 +32,6 @@ def raised_at(trace: TracebackType | None) -> str | None:
     places = [
         f"{frame.f_code.co_filename}:{line}"
         for frame, line in traceback.walk_tb(trace)
-        if _is_users(frame)
+        if is_users(frame.f_globals)
     ]
     return places[-1] if places else None

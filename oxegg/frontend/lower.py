@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -42,6 +43,18 @@ def trace(
         except OxeggError as error:
             raise _located(error, defined) from error
     return kernel
+
+
+def reference(
+    function: Callable[..., Any], sizes: Mapping[str, int] | None = None
+) -> Callable[..., Any]:
+    """The NumPy function of the array parameters alone: static parameters are bound as given."""
+    with new_names() as fresh:
+        try:
+            static = read_signature(function, sizes or {}, fresh).static
+        except LoweringError as error:
+            raise _located(error, where_defined(function)) from error
+    return partial(function, **static) if static else function
 
 
 def _located(error: OxeggError, where: str | None) -> LoweringError:

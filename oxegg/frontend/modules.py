@@ -11,11 +11,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from oxegg.frontend.array import Array
+from oxegg.frontend.locate import is_users
 from oxegg.frontend.traced import contains_traced, listed, stacked
 
 _MAKERS = (
@@ -79,10 +80,33 @@ _BY_IDENTITY[id(np)] = _NUMPY
 
 @contextmanager
 def tracing_numpy(namespace: dict[str, Any]) -> Generator[None]:
-    """Let a module's globals refer to the tracing NumPy, whatever they call it."""
-    originals = {name: thing for name, thing in namespace.items() if id(thing) in _BY_IDENTITY}
-    namespace.update({name: _BY_IDENTITY[id(thing)] for name, thing in originals.items()})
+    """Let a module's globals refer to the tracing NumPy, whatever they call it.
+
+    So do those of the user's other modules that it uses. Not for several threads at once.
+    """
+    changed: list[tuple[dict[str, Any], dict[str, Any]]] = []
     try:
+        for names in _users_namespaces(namespace):
+            originals = {n: thing for n, thing in names.items() if id(thing) in _BY_IDENTITY}
+            changed.append((names, originals))
+            names.update({n: _BY_IDENTITY[id(thing)] for n, thing in originals.items()})
         yield
     finally:
-        namespace.update(originals)
+        for names, originals in changed:
+            names.update(originals)
+
+
+def _users_namespaces(namespace: dict[str, Any]) -> list[dict[str, Any]]:
+    """The globals of a module and of all modules that its functions come from."""
+    found, waiting = [namespace], [namespace]
+    while waiting:
+        for thing in list(waiting.pop().values()):
+            inner: Any = vars(thing) if isinstance(thing, ModuleType) else None
+            inner = getattr(thing, "__globals__", inner)
+            if not isinstance(inner, dict) or any(inner is known for known in found):
+                continue
+            names = cast("dict[str, Any]", inner)
+            if is_users(names) and any(value is np for value in names.values()):
+                found.append(names)
+                waiting.append(names)
+    return found

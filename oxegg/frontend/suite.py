@@ -10,7 +10,7 @@ from typing import Any
 
 from oxegg.errors import UsageError
 from oxegg.frontend.files import find_kernel
-from oxegg.frontend.lower import trace
+from oxegg.frontend.lower import reference, trace
 from oxegg.ir import Kernel
 
 _FOLDER = Path(__file__).resolve().parents[2] / "examples" / "suite"
@@ -28,6 +28,10 @@ class SuiteRow:
     def load(self) -> Callable[..., Any]:
         """The NumPy function."""
         return find_kernel(self.path, self.function)
+
+    def reference(self) -> Callable[..., Any]:
+        """The NumPy function of the arrays alone, with the row's static parameters."""
+        return reference(self.load(), self.sizes)
 
     def lower(self) -> Kernel:
         """The kernel, under the name of the row."""

@@ -283,3 +283,13 @@ def test_kernels_of_a_file(tmp_path: Path) -> None:
         lower(path)
     with pytest.raises(UsageError, match="there is no kernel third"):
         lower(path, "third")
+
+
+def test_helpers_in_another_file_are_traced_too(tmp_path: Path, monkeypatch: Any) -> None:
+    helper = "import numpy\n\ndef framed(x):\n    y = numpy.zeros(len(x) + 2, x.dtype)\n"
+    (tmp_path / "framing_helper.py").write_text(helper + "    y[1:-1] = x\n    return y\n")
+    path = tmp_path / "framed.py"
+    text = FILE.replace("import numpy as np", "import numpy as np\nimport framing_helper")
+    path.write_text(text.replace("return _helper(x)", "return framing_helper.framed(x)"))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert lower(path, "first").outputs[0].layout[0].size == 5

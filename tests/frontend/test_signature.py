@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import BFloat16, Bool, Float32, Int8, UInt16
 
-from oxegg.frontend import lower
+from oxegg.frontend import lower, reference
 
 
 def layouts(function: Callable[..., Any], **sizes: int) -> dict[str, str]:
@@ -65,6 +65,13 @@ def test_static_parameters(agree: Callable[..., Any]) -> None:
     assert len(list(lower(static, sizes={"steps": 1}).outputs)) == 1
     three, one = (lower(static, sizes={"steps": s}).outputs[0].value for s in (3, 1))
     assert one in three.children[0].children  # two more products around the same one
+
+
+def test_the_reference_binds_static_parameters() -> None:
+    x = np.ones(4, np.float32)
+    assert reference(static)(x)[0] == 0.125
+    assert reference(static, {"steps": 1})(x)[0] == 0.5
+    assert reference(named) is named
 
 
 def test_element_types() -> None:
