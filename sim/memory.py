@@ -57,6 +57,9 @@ class Memory:
         self.functional = bytearray(space >> LINE_SHIFT)
         self.timed = bytearray(space >> LINE_SHIFT)
         self.touched = bytearray(space >> LINE_SHIFT)
+        self.functional_lines = np.frombuffer(self.functional, np.uint8)
+        self.timed_lines = np.frombuffer(self.timed, np.uint8)
+        self.touched_lines = np.frombuffer(self.touched, np.uint8)
         self._regions: list[Region] = []
         self._starts: list[int] = []
 
@@ -94,11 +97,16 @@ class Memory:
         """Bytes as the simulated program left them, without any check."""
         return self._map[address : address + size]
 
-    def region(self, address: int, size: int, *, write: bool) -> Region:
-        """The region that holds the whole access; raises ``MemoryFault`` when there is none."""
+    def holder(self, address: int, size: int) -> Region | None:
+        """The region that holds a whole range of bytes, if there is one."""
         index = bisect_right(self._starts, address) - 1
         region = self._regions[index] if index >= 0 else None
-        if region is None or address + size > region.stop:
+        return None if region is None or address + size > region.stop else region
+
+    def region(self, address: int, size: int, *, write: bool) -> Region:
+        """The region that holds the whole access; raises ``MemoryFault`` when there is none."""
+        region = self.holder(address, size)
+        if region is None:
             verb = "store" if write else "load"
             raise MemoryFault(f"{verb} of {size} bytes at {address:#x} outside all buffers")
         if write and not region.writable:

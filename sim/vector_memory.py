@@ -34,14 +34,40 @@ class Access:
             if self.timed and new >= 0:
                 self.report(new)
 
+    def certain(self, start: int, stop: int) -> bool:
+        """Whether all bytes of a range may be accessed without telling the clock."""
+        table = self.memory.timed if self.timed else self.memory.functional
+        first, last = start >> LINE_SHIFT, (stop - 1 >> LINE_SHIFT) + 1
+        return table.count(1, first, last) == last - first
+
     def scattered(self, addresses: Array, size: int, *, write: bool) -> None:
-        """Check elements of ``size`` bytes at ``addresses`` (uint64)."""
-        total = -1
+        """Check elements of ``size`` bytes at ``addresses`` (int64, modulo 2^64); at least one."""
+        low, high = int(addresses.min()), int(addresses.max()) + size
+        aligned = not int(np.bitwise_or.reduce(addresses)) & (size - 1)
+        if not aligned or low < 0 or high > self.memory.space:
+            self._line_by_line(addresses.view(np.uint64), size, write=write)
+            return
+        # An aligned element lies in one line.
+        lines = addresses >> LINE_SHIFT
+        table = self.memory.timed_lines if self.timed else self.memory.functional_lines
+        if table[lines].all():
+            return
+        region = self.memory.holder(low, high - low)
+        if region is None or (write and not region.writable):
+            self._line_by_line(addresses.view(np.uint64), size, write=write)
+        elif self.timed and region.place == "dram":
+            touched = self.memory.touched_lines
+            fresh = lines[touched[lines] == 0]
+            touched[fresh] = 1
+            self.report(len(np.unique(fresh)))
+
+    def _line_by_line(self, addresses: Array, size: int, *, write: bool) -> None:
+        """The check of accesses that fault or reach into several regions."""
         misaligned = np.flatnonzero(addresses & np.uint64(size - 1))
         if len(misaligned):
             address = int(addresses[misaligned[0]])
             raise MemoryFault(f"misaligned vector element of {size} bytes at {address:#x}")
-        # An aligned element lies in one line, so one check of each line's first and last byte used.
+        total = -1
         for line in np.unique(addresses >> np.uint64(LINE_SHIFT)):
             inside = addresses[addresses >> np.uint64(LINE_SHIFT) == line]
             low, high = int(inside.min()), int(inside.max()) + size
@@ -79,27 +105,51 @@ def elements_at(
     views, size, fields = site.views, group.width // 8, group.operand.fields
     data = [views.elements(group, views.vl, field=field) for field in range(fields)]
     writers = [views.writer(group, field=field) for field in range(fields)] if not write else []
-    memory, kind = access.memory.bytes, f"u{size}"
-    lanes = np.arange(size)
-    steps = np.arange(fields, dtype=np.uint64) * np.uint64(size)
+    memory, shift = access.memory.bytes.view(f"u{size}"), size.bit_length() - 1
+    steps = np.arange(fields) * size
+    # Masked loads leave the inactive elements of this alone, and so do the writers.
+    result = np.zeros(views.vl, f"u{size}")
 
     def operation(address: int, *arguments: int) -> None:
-        base = offsets(*arguments) + np.uint64(address)
-        active = views.mask() if views.masked else np.ones(views.vl, np.bool_)
+        starts = (offsets(*arguments) + np.uint64(address)).view(np.int64)
+        active = views.mask() if views.masked else ...
+        starts = starts[active]
         # Element by element, each with all its fields: the order that overlapping stores show.
-        starts = base[active][:, None] + steps
-        if starts.size:
-            access.scattered(starts.ravel(), size, write=write)
-        places = starts.astype(np.int64)[:, :, None] + lanes
+        spread = starts if fields == 1 else starts[:, None] + steps
+        if spread.size:
+            access.scattered(spread.ravel(), size, write=write)
+        places = spread >> shift
         if write:
-            values = np.stack([field[active] for field in data], axis=1)
-            memory[places] = values.view(np.uint8).reshape(places.shape)
+            values = [field[active] for field in data]
+            memory[places] = values[0] if fields == 1 else np.stack(values, axis=1)
             return
-        loaded = np.ascontiguousarray(memory[places]).view(kind)[:, :, 0]
         for field, writer in enumerate(writers):
-            result = np.zeros(views.vl, kind)
-            result[active] = loaded[:, field]
+            result[active] = memory[places if fields == 1 else places[:, field]]
             writer(result)
+
+    return operation
+
+
+def strided(site: Site, access: Access, group: Group, *, write: bool) -> Operation:
+    """vlse, vsse without a mask: a slice of memory when the stride is positive."""
+    views, size = site.views, group.width // 8
+    data = views.elements(group, views.vl)
+    memory, shift, last = access.memory.bytes.view(f"u{size}"), size.bit_length() - 1, views.vl - 1
+    tail = None if write else views.tail(group, views.vl)
+    general = elements_at(site, access, group, _strided_offsets(site), write=write)
+
+    def operation(address: int, stride: int) -> None:
+        end = address + last * stride + size
+        if stride <= 0 or not access.certain(address, end) or (address | stride) & (size - 1):
+            general(address, stride)
+            return
+        elements = memory[address >> shift : end >> shift : stride >> shift]
+        if write:
+            elements[...] = data
+            return
+        data[...] = elements
+        if tail is not None:
+            tail[:] = ONES
 
     return operation
 
@@ -110,7 +160,7 @@ def fault_first(site: Site, access: Access, group: Group) -> Operation:
     state, step = views.state, size * group.operand.fields
     inner = elements_at(site, access, group, _unit_offsets(site, group), write=False)
 
-    def operation(address: int) -> None:
+    def up_to_fault(address: int) -> None:
         for i in range(views.vl):
             try:
                 access.memory.check(address + i * step, step, size, write=False)
@@ -121,6 +171,14 @@ def fault_first(site: Site, access: Access, group: Group) -> Operation:
                 _shortened(site, access, group, i)(address)
                 return
         inner(address)
+
+    def operation(address: int) -> None:
+        try:
+            access.memory.check(address, views.vl * step, size, write=False)
+        except MemoryFault:
+            up_to_fault(address)
+        else:
+            inner(address)
 
     return operation
 
@@ -188,6 +246,8 @@ def memory_operation(site: Site, access: Access, way: str) -> Operation:
         return fault_first(site, access, group)
     if mode == "unit" and group.operand.fields == 1 and not views.masked:
         return unit_stride(site, access, group, write=write)
+    if mode == "strided" and group.operand.fields == 1 and not views.masked:
+        return strided(site, access, group, write=write)
     offsets = {
         "unit": lambda: _unit_offsets(site, group),
         "strided": lambda: _strided_offsets(site),
