@@ -23,8 +23,11 @@ def _demand(variable: str, place: str) -> str:
     return f"(At {variable} 0 \"s\")" if place == "s" else f'(At {variable} c "{place}")'
 
 
-def selection_text(row: Selection) -> list[str]:
-    """Rules for one instruction: pointwise, accumulating, or folding lanes."""
+def selection_text(row: Selection, reorder: bool) -> list[str]:
+    """Rules for one instruction: pointwise, accumulating, or folding lanes.
+
+    ``reorder``: whether float sums and products may be taken in any order.
+    """
     form, type_ = row.form, row.form.type
     operands = [(name, place) for name, place in form.operands if name != "acc"]
     constants = dict(row.constants)
@@ -50,7 +53,8 @@ def selection_text(row: Selection) -> list[str]:
         f'(rule ((= l (At t c "v")) (> c 0) {matched} (!= k (- c 1))) ((union l (Acc{tail})))'
         f' :ruleset physical :name "acc {form.key}")'
     ]
-    if (row.reduction, type_.kind) not in LANE_REDUCTIONS:
+    folds = (row.reduction, type_.kind) in LANE_REDUCTIONS
+    if not folds or not (reorder or _associates(key)):
         return texts
     return [
         *texts,
@@ -109,6 +113,18 @@ def scalar_reductions(operators: set[str]) -> list[str]:
     return texts
 
 
+def _associates(key: str) -> bool:
+    """Whether a reduction gives the same bits in any order."""
+    operator, _, type_ = key.partition(".")
+    return operator not in ("add", "mul") or not TYPES[type_].is_float
+
+
+def reorderings(operators: set[str], reorder: bool) -> list[str]:
+    """Which running reductions may be split over lanes."""
+    keys = sorted({o.removeprefix("reduce:") for o in operators if o.startswith("reduce:")})
+    return [f'(Reorders "{key}")' for key in keys if reorder or _associates(key)]
+
+
 TRANSFERS = """
 (rule ((= l (At t c "v")) (> c 0) (= t (Leaf i)) (InputLeaf i) (= f (free t)) (!= 0 (& f (<< 1 (- c 1)))))
       ((union l (Load c (Mem t 0)))) :ruleset physical :name "load")
@@ -146,8 +162,10 @@ TRANSFERS = """
 (rule ((= l (At t 0 "s")) (= t (View i x)) (Viewed x) (= f (free x)) (Lane d m) (!= 0 (& f m)))
       ((union l (LoadView i 0 (Mem x d)))) :ruleset physical :name "load-view-buffer-scalar")
 
-(rule ((= l (At t c "v")) (> c 0) (= t (Scan o k x))) ((union l (ScanL o k c (At x c "v"))))
-      :ruleset physical :name "scan")
+(rule ((= l (At t c "v")) (> c 0) (= t (Scan o k x)) (!= c (+ k 1)))
+      ((union l (ScanL o k c (At x c "v")))) :ruleset physical :name "scan")
+(rule ((= l (At t c "v")) (> c 0) (= t (Scan o k x)) (= c (+ k 1)) (Reorders o))
+      ((union l (ScanL o k c (At x c "v")))) :ruleset physical :name "scan-lanes")
 (rule ((= l (At t 0 "s")) (= t (Scan o k x))) ((union l (ScanL o k 0 (At x 0 "s"))))
       :ruleset physical :name "scan-scalar")
 (rule ((= l (At t c "v")) (> c 0) (= t (Gather k x i)) (= f (free i)) (!= 0 (& f (<< 1 (- c 1)))) (Lane d m) (= g (free x)) (!= 0 (& g m)))
@@ -170,7 +188,7 @@ TRANSFERS = """
 
 DECLARATIONS = """
 (relation InputLeaf (i64)) (relation StateLeaf (i64)) (relation IotaLeaf (i64 i64 String))
-(relation Viewed (T)) (relation Costly (String))
+(relation Viewed (T)) (relation Costly (String)) (relation Reorders (String))
 """
 
 

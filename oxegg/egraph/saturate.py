@@ -27,7 +27,7 @@ from oxegg.egraph.schema import (
 )
 from oxegg.errors import LoweringError
 from oxegg.ir.types import FLOATS
-from oxegg.rules.pattern import Rule
+from oxegg.rules.pattern import Kind, Rule, variables
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,10 @@ def _programs(
     lanes: list[int],
     allowed: Callable[[Rule], bool],
 ) -> dict[str, str]:
-    del allowed
-    selections = applicable_selections(operators)
-    physical = [text for row in selections for text in physical_rules.selection_text(row)]
+    reorder = _permits(allowed, "real")
+    selections = [r for r in applicable_selections(operators) if _permits(allowed, r.kind)]
+    physical = [text for r in selections for text in physical_rules.selection_text(r, reorder)]
+    physical += physical_rules.reorderings(operators, reorder)
     physical += physical_rules.scalar_texts(operators)
     physical += physical_rules.scalar_reductions(operators)
     physical += physical_rules.counts(operators)
@@ -117,6 +118,12 @@ def _programs(
         "rules": "\n".join(instance.text for instance in instances),
         "physical": physical_rules.TRANSFERS + "\n".join(physical),
     }
+
+
+def _permits(allowed: Callable[[Rule], bool], kind: Kind) -> bool:
+    """Whether instructions of a kind are allowed: asked with a rule of that kind."""
+    (x,) = variables("x")
+    return allowed(Rule("engine.any", x, x, kind, (), ""))
 
 
 class _Run:
