@@ -9,7 +9,7 @@ from __future__ import annotations
 from oxegg.egraph.encode import Encoding
 from oxegg.egraph.rule_text import match_text, operator_key, signed_bits, variable_text
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.types import BOOL, INTEGERS, ElementType
+from oxegg.ir.types import BOOL, INTEGERS, TYPES, ElementType
 from oxegg.rules.scalar_engine import supported
 from oxegg.rules.selection import Selection
 from oxegg.rules.vector_engine import LANE_REDUCTIONS
@@ -121,7 +121,7 @@ def _associates(key: str) -> bool:
 
 def reorderings(operators: set[str], reorder: bool) -> list[str]:
     """Which running reductions may be split over lanes."""
-    keys = sorted({o.removeprefix("reduce:") for o in operators if o.startswith("reduce:")})
+    keys = sorted({o.removeprefix("scan:") for o in operators if o.startswith("scan:")})
     return [f'(Reorders "{key}")' for key in keys if reorder or _associates(key)]
 
 
