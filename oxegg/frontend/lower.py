@@ -27,6 +27,7 @@ def trace(
 
     Raises :class:`LoweringError` naming file, line and the way out.
     """
+    function = inspect.unwrap(function)  # a run-time type checker would refuse traced arrays
     defined = where_defined(function)
     with new_names() as fresh:
         try:
@@ -69,11 +70,13 @@ def _run(
         p.name: Array(parameter_value(term, p.layout))
         for p, term in zip(signature.arrays, inputs, strict=True)
     }
-    ordered = [arguments[n] for n in inspect.signature(function).parameters]
-    module = inspect.unwrap(function).__globals__
+    parameters = inspect.signature(function).parameters
+    named = {n: arguments.pop(n) for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    ordered = [arguments[n] for n in parameters if n in arguments]
+    module = function.__globals__
     try:
         with tracing_numpy(module), np.errstate(all="ignore"):
-            return function(*ordered)
+            return function(*ordered, **named)
     except OxeggError as error:
         raise _located(error, raised_at(error.__traceback__) or defined) from error
     except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:

@@ -3,6 +3,7 @@
 # Kernels as users write them, without types for locals and lambdas.
 # pyright: basic
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,9 @@ def arithmetic(
     return x.sum() + h.sum() + y
 
 
-def static(x: Float32[np.ndarray, "n=4"], steps: int = 3, negate: bool = False, eps: float = 0.5):
+def static(
+    x: Float32[np.ndarray, "n=4"], /, steps: int = 3, *, negate: bool = False, eps: float = 0.5
+):
     for _ in range(steps):
         x = x * eps
     return -x if negate else x
@@ -72,6 +75,15 @@ def test_the_reference_binds_static_parameters() -> None:
     assert reference(static)(x)[0] == 0.125
     assert reference(static, {"steps": 1})(x)[0] == 0.5
     assert reference(named) is named
+
+
+def test_a_checked_kernel_is_traced_without_its_checker() -> None:
+    @functools.wraps(named)
+    def checked(x: Any, y: Any) -> Any:
+        assert isinstance(x, np.ndarray)
+        return named(x, y)
+
+    assert lower(checked) == lower(named)
 
 
 def test_element_types() -> None:
