@@ -5,7 +5,7 @@ missing here reach the scalar engine through the algebra (``floor_divide`` as ``
 """
 
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.types import BOOL, F16, F32, F64, INTEGERS, TYPES, ElementType
+from oxegg.ir.types import BF16, BOOL, F16, F32, F64, INTEGERS, TYPES, ElementType
 
 SCALAR_FLOATS = (F16, F32, F64)
 _FLOAT = (
@@ -22,6 +22,8 @@ def supported() -> list[tuple[str, ElementType, ElementType | None]]:
     rows: list[tuple[str, ElementType, ElementType | None]] = []
     for types, names in ((SCALAR_FLOATS, _FLOAT), (INTEGERS, _INTEGER), ((BOOL,), _BOOL)):
         rows += [(name, t, None) for t in types for name in names]
+    rows += [(name, BF16, None) for name in ("neg", "abs", "copysign", "select")]  # bits only
+    rows += [("convert", BF16, F32), ("convert", F32, BF16)]
     numbers = [t for t in TYPES.values() if t.name != "bf16"]
     for of in numbers:
         for to in numbers:

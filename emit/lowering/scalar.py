@@ -11,7 +11,7 @@ from collections.abc import Callable
 from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.program import ZERO, Register
 from oxegg.errors import EmitError
-from oxegg.ir.types import BOOL, TYPES, ElementType
+from oxegg.ir.types import BOOL, F32, TYPES, ElementType
 
 ROUND_TO_ZERO = 1
 _FLOAT_SUFFIX = {"f16": "h", "bf16": "h", "f32": "s", "f64": "d"}
@@ -240,6 +240,10 @@ def _convert(
 ) -> Register:
     if name == "bitcast":
         return _bitcast(emitter, of, to, value)
+    if of.name == "bf16":
+        return _widen_bfloat(emitter, value)
+    if to.name == "bf16":
+        return _round_to_bfloat(emitter, value)
     if of.is_float and to.is_float:
         target = emitter.new("f")
         emitter.emit(f"fcvt.{_FLOAT_SUFFIX[to.name]}.{_FLOAT_SUFFIX[of.name]}", target, value)
@@ -257,6 +261,32 @@ def _convert(
         return target
     contained = of is BOOL or (of.bits < to.bits and (to.is_signed or not of.is_signed))
     return value if contained else normalize(emitter, value, to)
+
+
+def _widen_bfloat(emitter: Emitter, value: Register) -> Register:
+    """bfloat16 is the upper half of float32."""
+    raw, shifted, target = emitter.new("x"), emitter.new("x"), emitter.new("f")
+    emitter.emit("fmv.x.h", raw, value)
+    emitter.emit("slli", shifted, raw, 16)
+    emitter.emit("fmv.w.x", target, shifted)
+    return target
+
+
+def _round_to_bfloat(emitter: Emitter, value: Register) -> Register:
+    """Nearest even: add just under half of the last place kept, one more if that place is odd."""
+    quiet = emitter.new("f")
+    zero = emitter.float_constant(1 << 31, F32)
+    emitter.emit("fadd.s", quiet, value, zero)  # x + -0 = x; NaNs become the canonical one
+    raw, upper, odd, bias, total, rounded = (emitter.new("x") for _ in range(6))
+    emitter.emit("fmv.x.w", raw, quiet)
+    emitter.emit("srli", upper, raw, 16)
+    emitter.emit("andi", odd, upper, 1)
+    emitter.emit("add", bias, odd, emitter.integer(0x7FFF))
+    emitter.emit("add", total, raw, bias)
+    emitter.emit("srli", rounded, total, 16)
+    target = emitter.new("f")
+    emitter.emit("fmv.h.x", target, rounded)
+    return target
 
 
 def _float_to_integer(
