@@ -64,7 +64,7 @@ def _variant(
         if "register" in str(error):
             return None
         raise
-    place = place_of(physical, machine, "auto")
+    place = place_of(kernel, machine, "auto")
     runner = runner_for(kernel, physical, code, machine, place)
     return Variant(runner, candidate.label, plan)
 
