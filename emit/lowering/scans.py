@@ -57,7 +57,7 @@ class Carried:
 
     def start_scan(self, value: Value, combos: Iterable[Combo]) -> None:
         for combo in combos:
-            self.scans[id(value), combo] = self._identity(value)
+            self.scans[id(value), restrict(value, combo)] = self._identity(value)
 
     def _identity(self, value: Value) -> Register:
         emitter, type_ = self.emitter, value.type
