@@ -16,8 +16,8 @@ from oxegg.ir.types import BOOL, F32, TYPES, ElementType
 ROUND_TO_ZERO = 1
 _FLOAT_SUFFIX = {"f16": "h", "bf16": "h", "f32": "s", "f64": "d"}
 _LOADS = {
-    "f16": "flh", "bf16": "flh", "f32": "flw", "f64": "fld", "bool": "lbu", "i8": "lb", "u8": "lbu", "i16": "lh", "u16": "lhu",
-    "i32": "lw", "u32": "lwu", "i64": "ld", "u64": "ld",
+    "f16": "flh", "bf16": "flh", "f32": "flw", "f64": "fld", "bool": "lbu", "i8": "lb",
+    "u8": "lbu", "i16": "lh", "u16": "lhu", "i32": "lw", "u32": "lwu", "i64": "ld", "u64": "ld",
 }  # fmt: skip
 _STORES = {"f16": "fsh", "bf16": "fsh", "f32": "fsw", "f64": "fsd"}
 _MOVES = {16: ("fmv.x.h", "fmv.h.x"), 32: ("fmv.x.w", "fmv.w.x"), 64: ("fmv.x.d", "fmv.d.x")}
