@@ -96,7 +96,7 @@ class _Builder:
 
         def place(value: Value, sink: bool) -> None:
             """``value`` is demanded at this level with its axes all open here."""
-            if id(value) in placed or id(value) in done and not sink:
+            if id(value) in placed or (id(value) in done and not sink):
                 return
             placed.add(id(value))
             task = bool(value.domain - context)

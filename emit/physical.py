@@ -34,6 +34,10 @@ ValueKind = Literal[
 ]
 
 
+Space = Literal["v", "m", "s"]
+"""Vector register, mask register, scalar register."""
+
+
 @dataclass(frozen=True)
 class Buffer:
     """An array in memory; ``position`` is its place among the inputs or outputs."""
@@ -73,7 +77,7 @@ class Value:
     type: ElementType
     axes: frozenset[Axis]
     lane: Axis | None = None
-    space: Literal["v", "m", "s"] = "s"
+    space: Space = "s"
     operands: tuple[Value, ...] = ()
     states: tuple[Value, ...] = ()
     form: str = ""

@@ -60,7 +60,9 @@ def _home(stages: Sequence[Stage], store: Value) -> Stage | None:
 
 def buffers_read(stores: Sequence[Value]) -> set[str]:
     return {
-        v.access.buffer.name for v in walk(list(stores)) if v.kind in ("load", "gather") and v.access
+        v.access.buffer.name
+        for v in walk(list(stores))
+        if v.kind in ("load", "gather") and v.access
     }
 
 
@@ -71,7 +73,7 @@ def _keep_values(program: PhysicalProgram, stage: Stage, number: int) -> None:
         if shared is None:
             return
         value, later = shared
-        buffer = _buffer_for(program, stage, value, f"kept{number}_{attempt}")
+        buffer = _buffer_for(program, stage, value, f"scratch kept {number}.{attempt}")
         strides = _dense(value.domain, value.lane, buffer)
         access = Access(buffer, strides)
         spill = Value(
@@ -157,7 +159,10 @@ def _buffer_for(program: PhysicalProgram, stage: Stage, value: Value, name: str)
             and store.lane == value.lane
             and access.buffer.role == "output"
             and access.strides == _dense(value.domain, value.lane, access.buffer)
-            and not any(s.note == "spill" and s.access and s.access.buffer is access.buffer for s in stage.stores)
+            and not any(
+                s.note == "spill" and s.access and s.access.buffer is access.buffer
+                for s in stage.stores
+            )
             and _dense_lane(access, value.lane)
         ):
             return access.buffer
@@ -169,7 +174,9 @@ def _dense_lane(access: Access, lane: Axis | None) -> bool:
     return lane is None or access.stride(lane) == access.buffer.type.bytes
 
 
-def _dense(axes: frozenset[Axis], lane: Axis | None, buffer: Buffer) -> tuple[tuple[Axis, int], ...]:
+def _dense(
+    axes: frozenset[Axis], lane: Axis | None, buffer: Buffer
+) -> tuple[tuple[Axis, int], ...]:
     """Row-major strides, the lane axis innermost."""
     ordered = sorted(axes, key=lambda a: (a == lane, a.name))
     strides: list[tuple[Axis, int]] = []

@@ -27,11 +27,15 @@ rule("div-one", x / one, x, kind="exact", types=FLOATS, doc="x / 1 = x")
 
 rule("mul-assoc", (x * y) * z, x * (y * z), kind="real", types=FLOATS, both=True,
      doc="(x y) z = x (y z): lets factors that change less often be multiplied first")  # fmt: skip
-rule("mul-assoc-int", (x * y) * z, x * (y * z), kind="exact", types=INTEGERS, doc="(x y) z = x (y z)")
+rule(
+    "mul-assoc-int", (x * y) * z, x * (y * z), kind="exact", types=INTEGERS, doc="(x y) z = x (y z)"
+)
 rule("sub-as-fma", x * y - z, apply("fms", x, y, z), kind="real", types=FUSED,
      doc="x y - z rounded once")  # fmt: skip
 rule("fma", x * y + z, apply("fma", x, y, z), kind="real", types=FUSED, doc="x y + z rounded once")
-rule("fnma", z - x * y, apply("fnma", x, y, z), kind="real", types=FUSED, doc="z - x y rounded once")
+rule(
+    "fnma", z - x * y, apply("fnma", x, y, z), kind="real", types=FUSED, doc="z - x y rounded once"
+)
 rule("factor", x * y + x * z, x * (y + z), kind="real", types=FLOATS,
      doc="x y + x z = x (y + z): factoring never worsens the running error bound")  # fmt: skip
 rule("factor-int", x * y + x * z, x * (y + z), kind="exact", types=INTEGERS,

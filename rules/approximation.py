@@ -7,7 +7,7 @@ few percent of the minimax polynomial; coefficients are then rounded to the targ
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +68,7 @@ def split(value: float, parts: int, kept_bits: int) -> list[Constant]:
     return [*constants, constant(rest)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def exp_coefficients(degree: int) -> tuple[float, ...]:
     """e^r on |r| <= ln(2)/2 as 1 + r + r^2 (c2 + c3 r + ...): the c's."""
     half = float(np.log(2) / 2) * 1.001

@@ -8,8 +8,22 @@ rule = FAMILY.rule
 x, y, c = variables("x y c")
 NUMBERS = (*FLOATS, *INTEGERS)
 
-rule("min-comm", apply("min", x, y), apply("min", y, x), kind="exact", types=NUMBERS, doc="min commutes")
-rule("max-comm", apply("max", x, y), apply("max", y, x), kind="exact", types=NUMBERS, doc="max commutes")
+rule(
+    "min-comm",
+    apply("min", x, y),
+    apply("min", y, x),
+    kind="exact",
+    types=NUMBERS,
+    doc="min commutes",
+)
+rule(
+    "max-comm",
+    apply("max", x, y),
+    apply("max", y, x),
+    kind="exact",
+    types=NUMBERS,
+    doc="max commutes",
+)
 for name in ("min", "max"):
     rule(f"{name}num", apply(name, x, y), apply(f"{name}num", x, y), kind="real", types=FLOATS,
          doc=f"numpy.{name}imum where no operand is NaN")  # fmt: skip
@@ -17,7 +31,14 @@ for name in ("min", "max"):
          types=FLOATS, doc=f"{name}num commutes")  # fmt: skip
     rule(f"reduce-{name}num", reduce(name, "k", x), reduce(f"{name}num", "k", x), kind="real",
          types=FLOATS, doc=f"{name} over an axis where no element is NaN")  # fmt: skip
-    rule(f"{name}-idempotent", apply(name, x, x), x, kind="exact", types=NUMBERS, doc=f"{name}(x, x) = x")
+    rule(
+        f"{name}-idempotent",
+        apply(name, x, x),
+        x,
+        kind="exact",
+        types=NUMBERS,
+        doc=f"{name}(x, x) = x",
+    )
     nan_x, nan_y = apply("ne", x, x), apply("ne", y, y)
     rule(f"{name}-by-number", apply(name, x, y),
          apply("select", nan_x, x, apply("select", nan_y, y, apply(f"{name}num", x, y))),
@@ -42,7 +63,14 @@ rule("select-not", apply("select", apply("not", c, of=BOOL), x, y), apply("selec
 zero = constant(0)
 rule("add-select", x + apply("select", c, y, zero), apply("select", c, x + y, x), kind="exact",
      types=INTEGERS, doc="x + (c ? y : 0) = c ? x + y : x, which a masked addition computes")  # fmt: skip
-rule("abs-max", apply("max", x, -x), apply("abs", x), kind="exact", types=FLOATS, doc="max(x, -x) = |x|")
+rule(
+    "abs-max",
+    apply("max", x, -x),
+    apply("abs", x),
+    kind="exact",
+    types=FLOATS,
+    doc="max(x, -x) = |x|",
+)
 rule("not-lt", apply("not", apply("lt", x, y), of=BOOL), apply("le", y, x), kind="exact",
      types=INTEGERS, doc="!(x < y) = y <= x")  # fmt: skip
 rule("not-le", apply("not", apply("le", x, y), of=BOOL), apply("lt", y, x), kind="exact",

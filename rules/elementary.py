@@ -144,7 +144,9 @@ def sine(format_: Format, value: Pattern, quarter_turns: int) -> Pattern:
     square = r * r
     powers = tuple(range(t.trig_terms))
     sine_ = fma(r * square, horner(square, fit(sin_tail, 0, limit, powers)), r)
-    cosine = fma(square * square, horner(square, fit(cos_tail, 0, limit, powers)), fnma(half, square, one))
+    cosine = fma(
+        square * square, horner(square, fit(cos_tail, 0, limit, powers)), fnma(half, square, one)
+    )
     odd = apply("ne", integer(t, "and", quadrant, constant(1)), constant(0), of=t.integer)
     picked = apply("select", odd, cosine, sine_)
     negative = apply("ne", integer(t, "and", quadrant, constant(2)), constant(0), of=t.integer)
@@ -170,9 +172,13 @@ def hyperbolic_tangent(format_: Format, value: Pattern) -> Pattern:
 
     square = value * value
     terms = 5 if format_.type is F32 else 12
-    small = fma(value * square, horner(square, fit(tail, 1e-5, border**2, tuple(range(terms)))), value)
+    small = fma(
+        value * square, horner(square, fit(tail, 1e-5, border**2, tuple(range(terms)))), value
+    )
     large = one - two / (apply("exp", magnitude + magnitude) + one)
-    return apply("select", apply("lt", magnitude, constant(border)), small, apply("copysign", large, value))
+    return apply(
+        "select", apply("lt", magnitude, constant(border)), small, apply("copysign", large, value)
+    )
 
 
 def error_function(format_: Format, value: Pattern) -> Pattern:
@@ -245,7 +251,19 @@ def _rows() -> None:
         FAMILY.rule(f"rsqrt-newton-{t.type}", apply("rsqrt", x), estimate_rsqrt(t), kind="approx",
                     types=(t.type,), error_ulps=3, phase="elementary",
                     doc="7-bit estimate and Newton; wrong at 0 and infinity")  # fmt: skip
-    functions = ("exp", "exp2", "log", "log2", "sin", "cos", "tanh", "erf", "sigmoid", "gelu", "rsqrt")
+    functions = (
+        "exp",
+        "exp2",
+        "log",
+        "log2",
+        "sin",
+        "cos",
+        "tanh",
+        "erf",
+        "sigmoid",
+        "gelu",
+        "rsqrt",
+    )
     for narrow in (F16, BF16):
         for name in (*functions, "sqrt", "reciprocal"):
             FAMILY.rule(f"{name}-{narrow}-in-f32", apply(name, x),

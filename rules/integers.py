@@ -9,7 +9,9 @@ x, y, c = variables("x y c")
 
 SIGNED, UNSIGNED = (I8, I16, I32, I64), (U8, U16, U32, U64)
 WIDER: dict[ElementType, ElementType] = {
-    narrow: wide for kinds in (SIGNED, UNSIGNED) for narrow, wide in zip(kinds, kinds[1:], strict=False)
+    narrow: wide
+    for kinds in (SIGNED, UNSIGNED)
+    for narrow, wide in zip(kinds, kinds[1:], strict=False)
 }
 
 
@@ -122,4 +124,11 @@ for target in (*INTEGERS, *(TYPES[n] for n in ("f16", "f32", "f64"))):
     rule(f"bool-{target}", convert(c, BOOL, target),
          apply("select", c, constant(1), constant(0), of=target), kind="exact", types=(target,),
          doc="a truth value as a number")  # fmt: skip
-rule("abs-int", apply("abs", x), apply("max", x, -x), kind="exact", types=SIGNED, doc="|x| = max(x, -x)")
+rule(
+    "abs-int",
+    apply("abs", x),
+    apply("max", x, -x),
+    kind="exact",
+    types=SIGNED,
+    doc="|x| = max(x, -x)",
+)

@@ -8,13 +8,9 @@ from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BF16, BOOL, F16, F32, F64, INTEGERS, TYPES, ElementType
 
 SCALAR_FLOATS = (F16, F32, F64)
-_FLOAT = (
-    "neg abs add sub mul div minnum maxnum fma fms fnma sqrt reciprocal copysign eq ne lt le select"
-).split()
-_INTEGER = (
-    "neg add sub mul min max and or xor not shl shr quotient remainder eq ne lt le select"
-).split()
-_BOOL = "and or xor not eq ne".split()
+_FLOAT = ["neg", "abs", "add", "sub", "mul", "div", "minnum", "maxnum", "fma", "fms", "fnma", "sqrt", "reciprocal", "copysign", "eq", "ne", "lt", "le", "select"]
+_INTEGER = ["neg", "add", "sub", "mul", "min", "max", "and", "or", "xor", "not", "shl", "shr", "quotient", "remainder", "eq", "ne", "lt", "le", "select"]
+_BOOL = ["and", "or", "xor", "not", "eq", "ne"]
 
 
 def supported() -> list[tuple[str, ElementType, ElementType | None]]:

@@ -133,7 +133,10 @@ def _compare(
     pattern: Pattern, instruction: str, reverse: str | None, t: ElementType
 ) -> Iterator[Selection]:
     scalar = _suffix(t)
-    rows = [(f"{instruction}.vv", "x:v y:v", "d x y"), (f"{instruction}.{scalar}", "x:v y:s", "d x y")]
+    rows = [
+        (f"{instruction}.vv", "x:v y:v", "d x y"),
+        (f"{instruction}.{scalar}", "x:v y:s", "d x y"),
+    ]
     if reverse:
         rows.append((f"{reverse}.{scalar}", "x:s y:v", "d y x"))
     for name, operands, assembly in rows:
@@ -187,10 +190,16 @@ def _widening(narrow: ElementType, wide: ElementType) -> Iterator[Selection]:
         yield Selection(product, _form(name, operands, assembly, wide, sew=narrow))
     for operator in ("add", "sub"):
         both = apply(operator, a, b, of=wide)
-        for name, operands in ((f"vw{operator}{u}.vv", "x:v y:v"), (f"vw{operator}{u}.vx", "x:v y:s")):
+        for name, operands in (
+            (f"vw{operator}{u}.vv", "x:v y:v"),
+            (f"vw{operator}{u}.vx", "x:v y:s"),
+        ):
             yield Selection(both, _form(name, operands, "d x y", wide, sew=narrow))
         one = apply(operator, z, b, of=wide)
-        for name, operands in ((f"vw{operator}{u}.wv", "z:v y:v"), (f"vw{operator}{u}.wx", "z:v y:s")):
+        for name, operands in (
+            (f"vw{operator}{u}.wv", "z:v y:v"),
+            (f"vw{operator}{u}.wx", "z:v y:s"),
+        ):
             yield Selection(one, _form(name, operands, "d z y", wide, sew=narrow))
     total = apply("add", product, z, of=wide)
     for name, operands in (
@@ -207,9 +216,7 @@ def _widening(narrow: ElementType, wide: ElementType) -> Iterator[Selection]:
 def _conversions() -> Iterator[Selection]:
     for of in INTEGERS:
         for to in INTEGERS:
-            if to.bits > of.bits and not (of.is_signed and not to.is_signed):
-                yield _extension(of, to)
-            elif to.bits > of.bits:
+            if (to.bits > of.bits and not (of.is_signed and not to.is_signed)) or to.bits > of.bits:
                 yield _extension(of, to)
             elif to.bits * 2 == of.bits:
                 pattern = convert(x, of, to)
@@ -220,8 +227,12 @@ def _conversions() -> Iterator[Selection]:
         for to in INTEGERS:
             yield from _float_to_integer(of, to)
     for narrow, wide in ((F16, F32), (F32, F64)):
-        yield Selection(convert(x, narrow, wide), _form("vfwcvt.f.f.v", "x:v", "d x", wide, sew=narrow))
-        yield Selection(convert(x, wide, narrow), _form("vfncvt.f.f.w", "x:v", "d x", narrow, sew=narrow))
+        yield Selection(
+            convert(x, narrow, wide), _form("vfwcvt.f.f.v", "x:v", "d x", wide, sew=narrow)
+        )
+        yield Selection(
+            convert(x, wide, narrow), _form("vfncvt.f.f.w", "x:v", "d x", narrow, sew=narrow)
+        )
     yield Selection(convert(x, BF16, F32), _form("vfwcvtbf16.f.f.v", "x:v", "d x", F32, sew=BF16))
     yield Selection(convert(x, F32, BF16), _form("vfncvtbf16.f.f.w", "x:v", "d x", BF16, sew=BF16))
 
@@ -301,13 +312,20 @@ def _masks() -> Iterator[Selection]:
 def _accumulations() -> Iterator[Selection]:
     """Reductions as repeated instructions on an accumulator that stays in its register."""
     for t in VECTOR_FLOATS:
-        for operator, name in (("add", "vfadd"), ("mul", "vfmul"), ("minnum", "vfmin"), ("maxnum", "vfmax")):
+        for operator, name in (
+            ("add", "vfadd"),
+            ("mul", "vfmul"),
+            ("minnum", "vfmin"),
+            ("maxnum", "vfmax"),
+        ):
             yield _accumulate(operator, x, f"{name}.vv", "acc:v x:v", "d acc x", t, t)
         product = apply("mul", x, y, of=t)
         for scalar, operands in ((False, "x:v y:v"), (True, "x:s y:v"), (True, "y:s x:v")):
             name = "vfmacc.vf" if scalar else "vfmacc.vv"
             first, second = (item[0] for item in operands.split())
-            yield _accumulate("add", product, name, f"{operands} acc:v", f"d {first} {second}", t, t, "real")
+            yield _accumulate(
+                "add", product, name, f"{operands} acc:v", f"d {first} {second}", t, t, "real"
+            )
     for t in INTEGERS:
         u = _unsigned(t)
         for operator, name in (
@@ -316,9 +334,15 @@ def _accumulations() -> Iterator[Selection]:
         ):  # fmt: skip
             yield _accumulate(operator, x, f"{name}.vv", "acc:v x:v", "d acc x", t, t)
         product = apply("mul", x, y, of=t)
-        for name, operands in (("vmacc.vv", "x:v y:v"), ("vmacc.vx", "x:s y:v"), ("vmacc.vx", "y:s x:v")):
+        for name, operands in (
+            ("vmacc.vv", "x:v y:v"),
+            ("vmacc.vx", "x:s y:v"),
+            ("vmacc.vx", "y:s x:v"),
+        ):
             first, second = (item[0] for item in operands.split())
-            yield _accumulate("add", product, name, f"{operands} acc:v", f"d {first} {second}", t, t)
+            yield _accumulate(
+                "add", product, name, f"{operands} acc:v", f"d {first} {second}", t, t
+            )
         narrower = [n for n, w in WIDER.items() if w.bits == t.bits]
         for narrow in narrower:
             if narrow.is_signed and not t.is_signed:
@@ -337,7 +361,9 @@ def _widening_accumulations(narrow: ElementType, wide: ElementType) -> Iterator[
         (f"vwmacc{u}.vx", "y:s x:v"),
     ):
         first, second = (item[0] for item in operands.split())
-        yield _accumulate("add", product, name, f"{operands} acc:v", f"d {first} {second}", wide, narrow)
+        yield _accumulate(
+            "add", product, name, f"{operands} acc:v", f"d {first} {second}", wide, narrow
+        )
 
 
 def _accumulate(

@@ -64,9 +64,7 @@ def advanced(target: Register, register: Register, offset: int) -> list[Operatio
     return [*materialize_constant(target, offset), Operation("add", (target, target, register))]
 
 
-def _resolve(
-    emitter: Emitter, access: Access, depth: int, constant: int
-) -> tuple[Register, int]:
+def _resolve(emitter: Emitter, access: Access, depth: int, constant: int) -> tuple[Register, int]:
     """The pointer for the loops up to ``depth`` and what remains to be added to it."""
     strides = tuple(access.stride(f.axis) * f.step for f in emitter.frames[:depth])
     while depth and strides[depth - 1] == 0:

@@ -74,11 +74,14 @@ class Stage:
                 return vector.instruction(emitter, value, combo, self.lookup)
             case "scalar":
                 operands = [
-                    reductions.scalar_operand(emitter, o, combo, self.lookup) for o in value.operands
+                    reductions.scalar_operand(emitter, o, combo, self.lookup)
+                    for o in value.operands
                 ]
                 return scalar.apply(emitter, value.form, operands)
             case "load":
-                return vector.load(emitter, value, combo) if value.lane else self._load(value, combo)
+                return (
+                    vector.load(emitter, value, combo) if value.lane else self._load(value, combo)
+                )
             case "splat":
                 return vector.splat(emitter, value, combo, self.lookup)
             case "alias":
@@ -110,7 +113,9 @@ class Stage:
             return self.carried.state(value, combo)
         found = self.emitter.find(value, combo)
         if found is None:
-            raise EmitError(f"a value of kind {value.kind} ({value.form}) is used before it is made")
+            raise EmitError(
+                f"a value of kind {value.kind} ({value.form}) is used before it is made"
+            )
         return found
 
     def _load(self, value: Value, combo: Combo) -> Register:
@@ -259,5 +264,3 @@ class Stage:
             body.append(Operation("addi", (end, end, -1)))
             body.append(Operation("bne", (end, ZERO, label)))
         return Loop(label, frame.trips, body)
-
-

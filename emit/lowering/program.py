@@ -13,7 +13,7 @@ from oxegg.emit.lowering.scalar import normalize
 from oxegg.emit.lowering.ties import resolve
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
-from oxegg.emit.program import Operation, Program, Register
+from oxegg.emit.program import Program, Register
 from oxegg.emit.stages import Stage
 
 ALIGNMENT = 64
@@ -92,4 +92,3 @@ def _fixed_offsets(physical: PhysicalProgram) -> set[str]:
             kind = (strides, value.kind == "gather")
             patterns.setdefault(value.access.buffer.name, set()).add(kind)
     return {name for name, found in patterns.items() if len(found) == 1}
-

@@ -111,7 +111,12 @@ def _widest(emitter: Emitter, value: Value, combo: Combo) -> int:
 
 
 def update(
-    emitter: Emitter, value: Value, accumulator: Accumulator, slot: int, combo: Combo, lookup: Lookup
+    emitter: Emitter,
+    value: Value,
+    accumulator: Accumulator,
+    slot: int,
+    combo: Combo,
+    lookup: Lookup,
 ) -> None:
     """One step: fold the operands' instance into slot ``slot``."""
     current = accumulator.registers[slot]
@@ -153,9 +158,7 @@ def _first(
             words = [operands[str(w)] for w in encoding.assembly[1:]]
             if started.endswith((".vf", ".vx")):
                 words.reverse()  # vfmul.vf takes the scalar last
-            registers = [
-                vector.constant(emitter, w) if isinstance(w, Value) else w for w in words
-            ]
+            registers = [vector.constant(emitter, w) if isinstance(w, Value) else w for w in words]
             emitter.emit(started, target, *registers, state=emitter.state(form.sew, vl))
             return target
     register = _identity_register(emitter, value, accumulator.operator, accumulator.vl)
@@ -167,7 +170,12 @@ def _first(
 
 
 def _update_scalar(
-    emitter: Emitter, value: Value, accumulator: Accumulator, slot: int, combo: Combo, lookup: Lookup
+    emitter: Emitter,
+    value: Value,
+    accumulator: Accumulator,
+    slot: int,
+    combo: Combo,
+    lookup: Lookup,
 ) -> None:
     current = accumulator.registers[slot]
     operands = [scalar_operand(emitter, o, combo, lookup) for o in value.operands]
@@ -204,7 +212,9 @@ def finish(emitter: Emitter, value: Value, accumulator: Accumulator) -> Register
     parts = [r for r in accumulator.registers if r is not None]
     while len(parts) > 1:
         parts = [
-            _pair(emitter, value, accumulator, *parts[i : i + 2]) if i + 1 < len(parts) else parts[i]
+            _pair(emitter, value, accumulator, *parts[i : i + 2])
+            if i + 1 < len(parts)
+            else parts[i]
             for i in range(0, len(parts), 2)
         ]
     return _fold_lanes(emitter, value, accumulator, parts[0]) if value.kind == "lanes" else parts[0]

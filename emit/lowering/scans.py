@@ -91,7 +91,9 @@ class Carried:
         self.emitter.emit("vmv.v.v", carry, target, state=state)
         return target
 
-    def _scan_lanes(self, value: Value, combo: Combo, source: Register, carry: Register) -> Register:
+    def _scan_lanes(
+        self, value: Value, combo: Combo, source: Register, carry: Register
+    ) -> Register:
         """Within the register by doubling slides (Hillis and Steele 1986), then the carry."""
         emitter, type_ = self.emitter, value.type
         vl = emitter.width(value, combo)
@@ -130,7 +132,9 @@ class Carried:
         for number, start in enumerate(_starts(value)):
             for combo in combos(value.states[number].axes - {value.axis}):
                 source = reductions.scalar_operand(self.emitter, start, combo, lookup)
-                self.states[f"{value.name}/{number}", combo] = self._copied(start, value, source, combo)
+                self.states[f"{value.name}/{number}", combo] = self._copied(
+                    start, value, source, combo
+                )
 
     def _copied(self, start: Value, value: Value, source: Register, combo: Combo) -> Register:
         register = self._fresh(start.type, value)
@@ -215,4 +219,3 @@ def _step(value: Value) -> str:
 def _no_lookup(value: Value, combo: Combo) -> Register:
     del value, combo
     return ZERO
-

@@ -51,7 +51,6 @@ class Segments:
         width = self.emitter.width(value, combo)
         return (value.kind, access.buffer.name, strides, value.lane, value.type.name, width)
 
-
     def _collect(self, found: list[tuple[int, Instance]]) -> None:
         found.sort(key=lambda item: item[0])
         value = found[0][1][0]
@@ -115,7 +114,9 @@ class Segments:
             emitter.emit(f"v{letter}seg{width}", *registers, base, state=state, memory=memory)
         else:
             step = emitter.integer(stride)
-            emitter.emit(f"v{letter}sseg{width}", *registers, base, step, state=state, memory=memory)
+            emitter.emit(
+                f"v{letter}sseg{width}", *registers, base, step, state=state, memory=memory
+            )
 
 
 def is_candidate(value: Value) -> bool:

@@ -256,5 +256,3 @@ def first_lane(emitter: Emitter, source: Register, type_: ElementType, vl: int) 
     target = emitter.new("x")
     emitter.emit("vmv.x.s", target, source, state=state)
     return target if type_.is_signed else normalize(emitter, target, type_)
-
-

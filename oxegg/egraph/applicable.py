@@ -79,5 +79,3 @@ def _selection_operators(row: Selection) -> set[str]:
 
 def applicable_selections(operators: set[str]) -> list[Selection]:
     return [row for row, keys in _selection_keys() if keys <= operators]
-
-

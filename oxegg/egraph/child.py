@@ -53,7 +53,9 @@ def run_in_child(
     return last, status
 
 
-def _child(job: Callable[[Callable[[Any], None]], None], sender: Connection, memory_mb: int) -> None:
+def _child(
+    job: Callable[[Callable[[Any], None]], None], sender: Connection, memory_mb: int
+) -> None:
     os.environ["RUST_BACKTRACE"] = "0"
     used = _address_space()
     limit = used + memory_mb * 1024 * 1024

@@ -20,7 +20,7 @@ FREE_OF_LANE = "(= 0 (& f{0} (<< 1 (- c 1))))"
 
 def _demand(variable: str, place: str) -> str:
     """The demand for an operand in its place; scalars don't depend on the lanes."""
-    return f"(At {variable} 0 \"s\")" if place == "s" else f'(At {variable} c "{place}")'
+    return f'(At {variable} 0 "s")' if place == "s" else f'(At {variable} c "{place}")'
 
 
 def selection_text(row: Selection, reorder: bool) -> list[str]:
@@ -44,7 +44,7 @@ def selection_text(row: Selection, reorder: bool) -> list[str]:
     pattern = match_text(row.pattern, type_, type_)
     if row.reduction is None:
         atoms = f'(= l (At t c "{form.result}")) (> c 0) (= t {pattern}) {" ".join(guards)}'
-        node = f'(Ins{len(children)} "{form.key}" {" ".join(children)})' 
+        node = f'(Ins{len(children)} "{form.key}" {" ".join(children)})'
         return [f'(rule ({atoms}) ((union l {node})) :ruleset physical :name "{form.key}")']
     key = operator_key(row.reduction, type_)
     matched = f'(= t (Red "{key}" k {pattern})) {" ".join(guards)}'
@@ -223,7 +223,9 @@ def fold_texts(encoding: Encoding) -> list[str]:
         lanes = sorted({encoding.axis(a) for s in term.children[:count] for a in s.axes})
         fold_axis = encoding.axis(term.attributes[0])
         for c in [0] + [a + 1 for a in lanes if a != fold_axis]:
-            wanted = ["s" if c == 0 else "m" if s.type is BOOL else "v" for s in term.children[:count]] * 2
+            wanted = [
+                "s" if c == 0 else "m" if s.type is BOOL else "v" for s in term.children[:count]
+            ] * 2
             children = "(LNil)"
             for name, place in reversed(list(zip(names[count:], wanted, strict=True))):
                 children = f'(LCons (At {name} {c} "{place}") {children})'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from oxegg.egraph.encode import Encoding
 from oxegg.egraph.engine import Table
@@ -21,7 +21,7 @@ class PhysicalClass:
 
     free: int  # axes that the value depends on
     lane: int  # 1 + axis across the lanes, 0 when there is none
-    space: str  # "v", "m", "s"; "b" for memory
+    space: Literal["v", "m", "s", "b"]  # vector, mask, scalar register; memory
     type: ElementType
     term: int  # e-class of the logical value
 
@@ -63,9 +63,7 @@ def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
             nodes.append(node)
     ids = {row[0]: row[1] for row in tables["Id"].rows}
     memory = {(row[0], row[1]): row[2] for row in tables["Mem"].rows}
-    roots = tuple(
-        memory[ids[root], OUTPUT_LAYOUT + i] for i, root in enumerate(encoding.roots)
-    )
+    roots = tuple(memory[ids[root], OUTPUT_LAYOUT + i] for i, root in enumerate(encoding.roots))
     return PhysicalGraph(encoding, classes, tuple(nodes), roots)
 
 

@@ -10,9 +10,7 @@ from oxegg.ir.types import BOOL, ElementType, value_to_bits
 from oxegg.rules.pattern import Apply, Constant, Pattern, Rule, Variable
 
 
-def operator_key(
-    name: str, operand: ElementType, target: ElementType | None = None
-) -> str:
+def operator_key(name: str, operand: ElementType, target: ElementType | None = None) -> str:
     """``add.f32``, ``convert.i8.i16``: an operator's name inside the e-graph."""
     return f"{name}.{operand}.{target}" if target is not None else f"{name}.{operand}"
 

@@ -200,6 +200,4 @@ class _Run:
         tables = self.engine.tables([n for n in names if n != "TNil"])
         nodes = sum(len(tables[n].rows) for n in (*LOGICAL, *PHYSICAL, *MEMORY))
         classes = len({row[-1] for n in (*LOGICAL, *PHYSICAL, *MEMORY) for row in tables[n].rows})
-        self.send(
-            Saturated(tables, self.growth, self.matches, stopped_by, nodes, classes)
-        )
+        self.send(Saturated(tables, self.growth, self.matches, stopped_by, nodes, classes))

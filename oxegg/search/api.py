@@ -79,15 +79,11 @@ def _epsilon(kernel: Kernel) -> float:
     return APPROXIMATION_ULPS * max((t.unit_roundoff for t in types), default=0.0)
 
 
-def make_report(
-    job: Job, found: Search, generic: Trial | None, verdict: Verdict
-) -> dict[str, Any]:
+def make_report(job: Job, found: Search, generic: Trial | None, verdict: Verdict) -> dict[str, Any]:
     """The fields of report.json (docs: the contract with users)."""
     best, prepared = found.best, found.prepared
     choice = best.candidate.choice
-    roof = kernel_roofline(
-        prepared.graph, choice.nodes, choice.program, job.machine, found.place
-    )
+    roof = kernel_roofline(prepared.graph, choice.nodes, choice.program, job.machine, found.place)
     solution, saturated = choice.solution, prepared.saturated
     return {
         "kernel": job.kernel.name,
@@ -138,7 +134,11 @@ def make_report(
         "engines": _engines(best),
         "stalls": dict(best.result.stalls),
         "rules": sorted(
-            {n.split("@")[0].removesuffix("<-") for n, m in saturated.matches.items() if m and "@" in n}
+            {
+                n.split("@")[0].removesuffix("<-")
+                for n, m in saturated.matches.items()
+                if m and "@" in n
+            }
         ),
         "program": best.candidate.label,
         "nests": [str(nest) for nest in best.nests],
@@ -167,7 +167,9 @@ def _sizes(kernel: Kernel) -> dict[str, int]:
 def _engines(best: Trial) -> dict[str, float]:
     """Busy share of each engine: its busiest unit."""
     units = best.result.units
-    vector = max((share for unit, share in units.items() if unit in ("VA", "VL", "VS")), default=0.0)
+    vector = max(
+        (share for unit, share in units.items() if unit in ("VA", "VL", "VS")), default=0.0
+    )
     scalar = max(
         (share for unit, share in units.items() if unit not in ("VA", "VL", "VS")), default=0.0
     )

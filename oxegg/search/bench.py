@@ -54,9 +54,7 @@ def bench(
     return _parallel(tasks, jobs, progress)
 
 
-def _parallel(
-    tasks: Sequence[_Task], jobs: int, progress: Progress | None
-) -> list[dict[str, Any]]:
+def _parallel(tasks: Sequence[_Task], jobs: int, progress: Progress | None) -> list[dict[str, Any]]:
     results: dict[str, dict[str, Any]] = {}
     # Workers are spawned: they fork egglog children themselves and must start without threads.
     context = multiprocessing.get_context("spawn")
@@ -98,5 +96,10 @@ def _run(task: _Task) -> dict[str, Any]:
         return {"kernel": task.row.name, "machine": task.machine, "error": str(error)}
     except Exception as error:  # one kernel's bug must not lose the others' results
         problem = f"internal error, {type(error).__name__}: {error}"
-        return {"kernel": task.row.name, "machine": task.machine, "correct": False, "error": problem}
+        return {
+            "kernel": task.row.name,
+            "machine": task.machine,
+            "correct": False,
+            "error": problem,
+        }
     return compiled.report

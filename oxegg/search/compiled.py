@@ -28,11 +28,11 @@ from oxegg.emit.lowering.program import scratch_layout
 from oxegg.emit.object_file import object_file
 from oxegg.emit.physical import Buffer
 from oxegg.errors import UsageError
+from oxegg.ir.evaluate import to_layout
 from oxegg.ir.term import Kernel, Term
 from oxegg.ir.types import BOOL, U8, value_to_bits
 from oxegg.report import render_html
 from oxegg.search.driver import Search, timing_inputs
-from oxegg.ir.evaluate import to_layout
 from oxegg.verify import analyse
 
 Array = npt.NDArray[Any]
@@ -52,8 +52,7 @@ class CompiledKernel:
     def __call__(self, *arrays: npt.ArrayLike) -> Any:
         """Run on the simulator; arguments and results as those of the NumPy function."""
         inputs = [
-            _converted(term, value)
-            for term, value in zip(self.kernel.inputs, arrays, strict=True)
+            _converted(term, value) for term, value in zip(self.kernel.inputs, arrays, strict=True)
         ]
         results = self.search.best.runner(inputs)
         return results[0] if len(results) == 1 else tuple(results)
@@ -65,7 +64,9 @@ class CompiledKernel:
     @cached_property
     def object_bytes(self) -> bytes:
         code = self.search.best.code
-        return object_file(self.kernel.name, code.code, code.statistics.instructions, code.extensions)
+        return object_file(
+            self.kernel.name, code.code, code.statistics.instructions, code.extensions
+        )
 
     @cached_property
     def header_text(self) -> str:
@@ -86,7 +87,9 @@ class CompiledKernel:
         arguments: list[Any] = []
         for item, term, value in zip(runner.program.inputs, kernel.inputs, inputs, strict=True):
             arguments.append(
-                InputBuffer(_stored(value).tobytes()) if isinstance(item, Buffer) else _scalar(term, value)
+                InputBuffer(_stored(value).tobytes())
+                if isinstance(item, Buffer)
+                else _scalar(term, value)
             )
         arguments += self._expected(inputs)
         if runner.program.scratch:
@@ -144,7 +147,6 @@ class CompiledKernel:
 
 
 def _digest(data: bytes) -> str:
-
 
     return hashlib.sha256(data).hexdigest()
 

@@ -218,9 +218,7 @@ def _lowered(
     job: Job, physical: PhysicalProgram, stages: Sequence[Stage], plan: Sequence[Nest]
 ) -> Program | None:
     try:
-        return lower(
-            physical, list(zip(stages, plan, strict=True)), job.machine, exact=job.exact
-        )
+        return lower(physical, list(zip(stages, plan, strict=True)), job.machine, exact=job.exact)
     except EmitError:
         return None
 
@@ -251,4 +249,3 @@ def peak_memory_mb() -> int:
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return max(own, children) // 1024
-

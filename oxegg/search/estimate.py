@@ -81,8 +81,15 @@ def _step(
     unit, occupancy, latency, chains = _cost(machine, operation.name, operation.state)
     registers = tuple(o for o in operation.operands if isinstance(o, Register))
     if operation.name.startswith(("vlseg", "vlsseg")):
-        return unit, occupancy, latency, chains, registers[-2 if registers[-2].bank == "v" else 0], ()
-    stores = unit == "VS" or operation.name.startswith(("s", "fs")) and operation.memory is not None
+        return (
+            unit,
+            occupancy,
+            latency,
+            chains,
+            registers[-2 if registers[-2].bank == "v" else 0],
+            (),
+        )
+    stores = unit == "VS" or (operation.name.startswith(("s", "fs")) and operation.memory is not None)
     if stores or operation.name.startswith("b") or not registers:
         return unit, occupancy, latency, chains, None, registers
     return unit, occupancy, latency, chains, registers[0], registers[1:]

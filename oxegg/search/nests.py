@@ -116,7 +116,9 @@ def _unrolls(
             options.append(_sizes(axis.size, (1, 2, 4, 9, 16, 32)))
         else:
             options.append(_sizes(axis.size, (1, 2, 4, 7, 8, 3, 6, 14)))
-    combinations = sorted(itertools.product(*options), key=lambda c: (sum(1 for x in c if x > 1), c))
+    combinations = sorted(
+        itertools.product(*options), key=lambda c: (sum(1 for x in c if x > 1), c)
+    )
     for copies in combinations:
         total = 1
         for c in copies:
@@ -131,14 +133,18 @@ def _unrolls(
 
 def _sizes(size: int, wanted: Sequence[int]) -> list[int]:
     exact = [w for w in wanted if w < size]
-    return [*exact, size] if size <= 32 and size in wanted or size <= 9 else exact or [1]
+    return [*exact, size] if (size <= 32 and size in wanted) or size <= 9 else exact or [1]
 
 
 def _fits(stage: Stage, nest: Nest, machine: Machine) -> bool:
     """Whether the accumulators alone leave registers for anything else."""
     registers = 0
     for value in walk(stage.stores):
-        if value.kind not in ("accumulate", "lanes") or value.space == "s" and value.kind != "lanes":
+        if (
+            value.kind not in ("accumulate", "lanes")
+            or (value.space == "s"
+            and value.kind != "lanes")
+        ):
             continue
         copies = nest.accumulators if value.axis and nest.copies(value.axis) > 1 else 1
         for axis in value.axes:
@@ -149,4 +155,3 @@ def _fits(stage: Stage, nest: Nest, machine: Machine) -> bool:
 
 def _group(value: Value, nest: Nest, machine: Machine) -> int:
     return max(1, nest.lanes * max(value.type.bits, 8) // machine.vlen)
-

@@ -12,6 +12,7 @@ from oxegg.emit.stages import Stage, split
 from oxegg.errors import LoweringError
 from oxegg.extraction import Method
 from oxegg.search.choose import Choice, Filter, choose
+from oxegg.search.costs import Costs
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class Candidate:
 def candidates(graph: PhysicalGraph, machine: Machine, method: Method) -> list[Candidate]:
     """Programs that differ, cheapest first by extraction cost."""
     found: dict[tuple[object, ...], Candidate] = {}
+    costs = Costs(graph, machine)
     for label, keep in _filters(graph):
         try:
-            choice = choose(graph, machine, keep=keep, method=method)
+            choice = choose(graph, costs, keep=keep, method=method)
         except LoweringError:
             continue
         key = _signature(choice)
@@ -48,10 +50,11 @@ def generic(graph: PhysicalGraph, machine: Machine) -> Candidate:
     layouts = [o.layout for o in kernel.outputs] + [i.attributes[1] for i in kernel.inputs]
     axes = [layout[-1] for layout in layouts if layout]
     wanted = [graph.encoding.axes.index(a) + 1 for a in axes if a in graph.encoding.axes]
+    costs = Costs(graph, machine)
     tries = [_both(_lanes({0, lane}), _no_buffers) for lane in wanted]
     for keep in (*tries, _no_buffers, _any):
         try:
-            choice = choose(graph, machine, keep=keep, method="dag")
+            choice = choose(graph, costs, keep=keep)
         except LoweringError:
             continue
         return Candidate("generic", choice, tuple(split(choice.program)))

@@ -47,8 +47,9 @@ def allowed_rules(mode: str, without: Sequence[str] = ()) -> Callable[[Rule], bo
 
 
 def is_legalization(rule: Rule) -> bool:
-    """Rules without which some kernels could not be compiled at all."""
-    return rule.phase == "elementary" or rule.name.startswith(_LEGALIZATION)
+    """Rules without which some kernels could not be compiled at all; the engines' own kinds."""
+    executable = rule.phase == "elementary" or rule.family == "engine"
+    return executable or rule.name.startswith(_LEGALIZATION)
 
 
 def generic_rules(mode: str) -> Callable[[Rule], bool]:

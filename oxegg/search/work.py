@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from oxegg.costmodels import KernelWork, Machine, Roofline, Traffic, roofline
-from oxegg.emit.physical import Buffer, PhysicalProgram
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
+from oxegg.emit.physical import Buffer, PhysicalProgram
 from oxegg.rules.vector_engine import FORMS
 
 _KINDS = (  # prefix of the instruction, kind of costmodels.roofline

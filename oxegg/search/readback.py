@@ -1,0 +1,241 @@
+"""Extraction's choice as a physical program: values, buffers, stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, PhysicalGraph, PhysicalNode
+from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Space, Value, ValueKind
+from oxegg.errors import LoweringError
+from oxegg.ir.affine import Axis
+from oxegg.ir.term import Term
+from oxegg.ir.types import BOOL, TYPES, U8
+from oxegg.rules.vector_engine import SELECTIONS
+from oxegg.search.layouts import buffer_strides, part_offset, row_major, viewed
+
+REDUCTION_OF = {row.form.key: row.reduction for row in SELECTIONS if row.reduction}
+"""Key of an accumulating form to the reduction that it performs."""
+
+
+def read_back(graph: PhysicalGraph, chosen: Mapping[int, PhysicalNode]) -> PhysicalProgram:
+    """The program of one chosen node per e-class."""
+    return _ReadBack(graph, chosen).program()
+
+
+class _ReadBack:
+    """Builds physical values for the chosen nodes."""
+
+    def __init__(self, graph: PhysicalGraph, chosen: Mapping[int, PhysicalNode]) -> None:
+        self.graph, self.chosen = graph, chosen
+        self.encoding = graph.encoding
+        self.values: dict[int, Value] = {}
+        self.buffers: dict[int, Access] = {}
+        self.stores: list[Value] = []
+        self.states: dict[tuple[int, int], Value] = {}
+
+    def program(self) -> PhysicalProgram:
+        kernel = self.encoding.kernel
+        outputs: list[Buffer] = []
+        for i, (output, root) in enumerate(zip(kernel.outputs, self.graph.roots, strict=True)):
+            type_ = U8 if output.value.type is BOOL else output.value.type
+            size = 1
+            for axis in output.layout:
+                size *= axis.size
+            buffer = Buffer(f"output {output.name}", type_, size, "output", i)
+            outputs.append(buffer)
+            self._fill(root, OUTPUT_LAYOUT + i, buffer)
+        inputs = tuple(self._parameter(i, term) for i, term in enumerate(kernel.inputs))
+        return PhysicalProgram(kernel.name, inputs, tuple(outputs), self.stores)
+
+    def _parameter(self, position: int, term: Term) -> Buffer | Value:
+        name = term.attributes[0]
+        type_ = U8 if term.type is BOOL else term.type
+        if not term.axes:
+            return Value("argument", type_, frozenset(), name=name)
+        return Buffer(name, type_, term.size, "input", position)
+
+    def _axes(self, mask: int) -> frozenset[Axis]:
+        return frozenset(a for i, a in enumerate(self.encoding.axes) if mask >> i & 1)
+
+    def _fill(self, eclass: int, layout: int, buffer: Buffer) -> None:
+        """Stores that fill ``buffer`` with the value of a memory class."""
+        node = self.chosen[eclass]
+        if node.operator == "Join":
+            number = node.attributes[0]
+            for part, child in enumerate(node.children):
+                code = PART_LAYOUT * (layout + 1) + 1000 * (number + 1) + part
+                self._fill(child, code, buffer)
+            return
+        place = self.graph.classes[eclass]
+        lane = node.attributes[1]
+        source = self._value(node.children[0])
+        strides = buffer_strides(self.graph, layout, place.free, buffer.type)
+        offset = part_offset(self.graph, layout, buffer.type)
+        access = Access(buffer, tuple(sorted(strides.items(), key=lambda s: s[0].name)), offset)
+        lane_axis = self.encoding.axes[lane - 1] if lane else None
+        self.stores.append(
+            Value(
+                "store", buffer.type, frozenset(strides), lane_axis, "v" if lane else "s", (source,),
+                access=access,
+            )
+        )  # fmt: skip
+
+    def _memory(self, eclass: int) -> Access:
+        """The buffer of a memory class, filled on first use."""
+        if eclass not in self.buffers:
+            node = self.chosen[eclass]
+            if node.operator == "InBuf":
+                leaf = self.encoding.leaves[node.attributes[0]]
+                name, layout = leaf.attributes
+                buffer = Buffer(name, leaf.type, leaf.size, "input", 0)
+                self.buffers[eclass] = Access(buffer, tuple(row_major(layout, leaf.type)))
+            else:
+                self.buffers[eclass] = self._scratch(eclass, node)
+        return self.buffers[eclass]
+
+    def _scratch(self, eclass: int, node: PhysicalNode) -> Access:
+        place = self.graph.classes[eclass]
+        layout = node.attributes[1] if node.operator == "Join" else node.attributes[0]
+        axes = self._axes(place.free)
+        size = 1
+        for axis in axes:
+            size *= axis.size
+        buffer = Buffer(f"scratch {len(self.buffers)}", place.type, size, "scratch", 0)
+        self._fill(eclass, layout, buffer)
+        strides = buffer_strides(self.graph, layout, place.free, place.type)
+        return Access(buffer, tuple(strides.items()))
+
+    def _value(self, eclass: int) -> Value:
+        if eclass not in self.values:
+            node = self.chosen[eclass]
+            self.values[eclass] = _MAKERS[node.operator](self, node)
+        return self.values[eclass]
+
+    def make(self, node: PhysicalNode, kind: ValueKind, **more: Any) -> Value:
+        """A value with what its class says about it; ``more`` are further fields."""
+        place = self.graph.classes[node.eclass]
+        assert place.space != "b"
+        lane = self.encoding.axes[place.lane - 1] if place.lane else None
+        children = [c for c in node.children if self.graph.classes[c].space != "b"]
+        operands = tuple(self._value(c) for c in children)
+        value = Value(kind, place.type, self._axes(place.free), lane, place.space, operands)
+        return replace(value, **more)
+
+    def instruction(self, node: PhysicalNode) -> Value:
+        key = node.attributes[0]
+        if key.startswith("s:"):
+            return self.make(node, "scalar", form=key[2:])
+        return self.make(node, "instruction", form=key)
+
+    def accumulate(self, node: PhysicalNode) -> Value:
+        key, axis = node.attributes
+        return self.make(
+            node, "accumulate", form=key.removeprefix("s:"), axis=self.encoding.axes[axis],
+            name=self._operator(node),
+        )  # fmt: skip
+
+    def lanes(self, node: PhysicalNode) -> Value:
+        key, axis = node.attributes
+        lane = self.encoding.axes[axis]
+        return self.make(node, "lanes", form=key, axis=lane, lane=lane, name=self._operator(node))
+
+    def count(self, node: PhysicalNode) -> Value:
+        axis = self.encoding.axes[node.attributes[0]]
+        return self.make(node, "count", axis=axis, lane=axis, name="add")
+
+    def _operator(self, node: PhysicalNode) -> str:
+        """The reduction an accumulation performs."""
+        key = node.attributes[0]
+        if key.startswith("s:"):
+            name = key[2:].split(".")[0]
+            return "add" if name == "fma" else name
+        return REDUCTION_OF[key]
+
+    def load(self, node: PhysicalNode) -> Value:
+        return self.make(node, "load", access=self._memory(node.children[0]))
+
+    def load_view(self, node: PhysicalNode) -> Value:
+        access = viewed(self._memory(node.children[0]), self.encoding.views[node.attributes[0]])
+        return self.make(node, "load", access=access)
+
+    def gather(self, node: PhysicalNode) -> Value:
+        axis = self.encoding.axes[node.attributes[0]]
+        return self.make(node, "gather", axis=axis, access=self._memory(node.children[0]))
+
+    def splat(self, node: PhysicalNode) -> Value:
+        return self.make(node, "splat")
+
+    def alias(self, node: PhysicalNode) -> Value:
+        return self.make(node, "alias")
+
+    def immediate(self, node: PhysicalNode) -> Value:
+        bits, name = node.attributes
+        type_ = TYPES[name]
+        pattern = bits & ((1 << type_.bits) - 1)
+        return self.make(node, "immediate", bits=pattern, type=type_, lane=None)
+
+    def argument(self, node: PhysicalNode) -> Value:
+        leaf = self.encoding.leaves[node.attributes[0]]
+        return self.make(node, "argument", name=leaf.attributes[0], lane=None)
+
+    def index(self, node: PhysicalNode) -> Value:
+        return self.make(node, "index", axis=self.encoding.axes[node.attributes[0]])
+
+    def scan(self, node: PhysicalNode) -> Value:
+        key, axis, _ = node.attributes
+        return self.make(node, "scan", axis=self.encoding.axes[axis], name=key.split(".")[0])
+
+    def held(self, node: PhysicalNode) -> Value:
+        lane, number = node.attributes
+        return self._held_value(lane, self.encoding.leaves[number])
+
+    def _held_value(self, lane: int, leaf: Term) -> Value:
+        key = (lane, id(leaf))
+        if key not in self.states:
+            fold, number = self._fold_of(leaf)
+            axis = self.encoding.axes[lane - 1] if lane else None
+            space: Space = "s" if lane == 0 else "m" if leaf.type is BOOL else "v"
+            self.states[key] = Value(
+                "held", leaf.type, frozenset(leaf.axes), axis, space,
+                axis=leaf.attributes[1], name=f"fold{fold}.{lane}/{number}",
+            )  # fmt: skip
+        return self.states[key]
+
+    def _fold_of(self, leaf: Term) -> tuple[int, int]:
+        for number, fold in enumerate(self.encoding.folds):
+            states = fold.children[: len(fold.attributes[1])]
+            for i, state in enumerate(states):
+                if state is leaf:
+                    return number, i
+        raise LoweringError("a loop state without its loop")
+
+    def fold(self, node: PhysicalNode) -> Value:
+        number, lane = node.attributes
+        fold = self.encoding.folds[number]
+        axis, names, which = fold.attributes
+        states = tuple(self._held_value(lane, s) for s in fold.children[: len(names)])
+        first = self._fold_of(fold.children[0])[0]
+        return self.make(
+            node, "fold", axis=axis, number=which, states=states, name=f"fold{first}.{lane}"
+        )
+
+
+_MAKERS: dict[str, Callable[[_ReadBack, PhysicalNode], Value]] = {
+    **dict.fromkeys(("Ins1", "Ins2", "Ins3", "Ins4"), _ReadBack.instruction),
+    **dict.fromkeys(("Acc1", "Acc2"), _ReadBack.accumulate),
+    **dict.fromkeys(("Lanes1", "Lanes2"), _ReadBack.lanes),
+    "Count": _ReadBack.count,
+    "Load": _ReadBack.load,
+    "LoadView": _ReadBack.load_view,
+    "GatherL": _ReadBack.gather,
+    "Splat": _ReadBack.splat,
+    "Alias": _ReadBack.alias,
+    "Imm": _ReadBack.immediate,
+    "Arg": _ReadBack.argument,
+    "Index": _ReadBack.index,
+    "ScanL": _ReadBack.scan,
+    "Held": _ReadBack.held,
+    "FoldL": _ReadBack.fold,
+}
