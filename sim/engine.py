@@ -18,6 +18,8 @@ from oxegg.sim.host_float import (
     float_to_int,
     fma32,
     fma64,
+    larger,
+    smaller,
     square_root,
     unbox,
 )
@@ -44,7 +46,7 @@ HELPERS: dict[str, Any] = {
     "square_root": square_root, "unbox": unbox, "byte_or": byte_or, "byte_reverse": byte_reverse,
     "leading_zeros": leading_zeros, "population": population, "trailing_zeros": trailing_zeros,
     "truncated_quotient": truncated_quotient, "truncated_remainder": truncated_remainder,
-    "Context": Context,
+    "Context": Context, "smaller": smaller, "larger": larger,
 }  # fmt: skip
 
 

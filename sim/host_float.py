@@ -18,13 +18,18 @@ from oxegg.sim import ieee
 
 Array = npt.NDArray[Any]
 NAN = math.nan
-F64 = np.dtype(np.float64)
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 # |x| in this range: no product of two and no error term overflows or underflows.
 SAFE_LOW, SAFE_HIGH = 2.0**-400, 2.0**400
 SPLITTER = 134217729.0  # 2^27 + 1 cuts a binary64 into two halves of 26 bits
-# The low 28 bits of a binary64 are zero in every midpoint between two binary32 (or binary16).
+# The low 28 bits of a binary64 are zero in every midpoint between two binary32 (or binary16),
+# so its little-endian bytes contain these.
 MIDPOINT_MASK = np.array([0x0FFF_FFFF], np.uint64)
+MIDPOINT_BYTES = b"\0\0\0"
+# Midpoints between two normal binary32 have this pattern below the last bit that is kept.
+BELOW_SINGLE, HALF_OF_SINGLE = np.array([[0x1FFF_FFFF], [0x1000_0000]], np.uint64)
+SMALLEST_NORMAL_SINGLE = 2.0**-126
 
 
 def bits64(value: float) -> int:
@@ -71,14 +76,33 @@ def fma32_array(a: Array, b: Array, c: Array) -> Array:
     (binary32 or binary16, like all arguments) gives the correctly rounded result."""
     product = np.multiply(a, b, dtype=F64)
     total = product + c
-    bits = total.view(np.uint64)
-    suspicious = (bits & MIDPOINT_MASK) == 0
-    if np.count_nonzero(suspicious):
-        error = _sum_error(product, c.astype(F64), total)
-        away = (error > 0) == (total > 0)
-        nudge = suspicious & ((error > 0) | (error < 0))
-        bits += np.where(nudge, np.where(away, 1, -1), 0).astype(np.int64).view(np.uint64)
+    # Rounding twice errs only if the first rounding ends, inexactly, on a midpoint. A search in
+    # the bytes is the cheapest way to see that there is none.
+    if MIDPOINT_BYTES in total.tobytes():
+        suspicious = _midpoints32(total) if c.dtype == F32 else _midpoints16(total)
+        if np.count_nonzero(suspicious):
+            error = _sum_error(product, c.astype(F64), total)
+            away = (error > 0) == (total > 0)
+            nudge = suspicious & ((error > 0) | (error < 0))
+            bits = total.view(np.uint64)
+            bits += np.where(nudge, np.where(away, 1, -1), 0).astype(np.int64).view(np.uint64)
     return total
+
+
+def _midpoints32(total: Array) -> Array:
+    """Where binary64 numbers lie halfway between two binary32."""
+    below = total.view(np.uint64) & BELOW_SINGLE
+    midpoints = below == HALF_OF_SINGLE
+    tiny = np.abs(total) < SMALLEST_NORMAL_SINGLE
+    if np.count_nonzero(tiny):
+        # Subnormals keep fewer bits: their midpoints have only zeros here.
+        midpoints |= tiny & (below == 0) & (total != 0)
+    return midpoints
+
+
+def _midpoints16(total: Array) -> Array:
+    """Where binary64 numbers may lie halfway between two binary16."""
+    return (total.view(np.uint64) & MIDPOINT_MASK) == 0
 
 
 def _sum_error(a: Array, b: Array, total: Array) -> Array:
@@ -117,8 +141,13 @@ def fma64_array(a: Array, b: Array, c: Array) -> Array:
     result = total + _odd_sum(total_error, high_error)
     magnitudes = np.abs(np.stack((a, b, c)))
     safe = ((magnitudes >= SAFE_LOW) & (magnitudes <= SAFE_HIGH)).all(axis=0)
-    for index in np.flatnonzero(~safe):
-        result[index] = fma64(float(a[index]), float(b[index]), float(c[index]))
+    if np.count_nonzero(safe) < safe.size:
+        # One of the two roundings of product + c is none, or no rounding matters.
+        plain = (a == 0) | (b == 0) | ((c == 0) & (product != 0)) | ~np.isfinite(a * 0 + b * 0)
+        plain |= ~np.isfinite(c) & np.isfinite(product)
+        np.copyto(result, product + c, where=plain)
+        for index in np.flatnonzero(~(safe | plain)):
+            result[index] = fma64(float(a[index]), float(b[index]), float(c[index]))
     return result
 
 
@@ -156,15 +185,28 @@ def to_int_array(values: Array, bits: int, signed: bool, truncate: bool) -> Arra
 
 def minimum_number(a: Array, b: Array, largest: bool) -> Array:
     """minimumNumber (or maximumNumber) on floats: NaN loses, -0 < +0."""
-    a, b = np.broadcast_arrays(a, b)
-    kind = np.dtype(f"i{a.dtype.itemsize}")
-    top = np.iinfo(kind).max
-    order_a, order_b = (
-        bits ^ ((bits >> (8 * kind.itemsize - 1)) & top)
-        for bits in (np.ascontiguousarray(a).view(kind), np.ascontiguousarray(b).view(kind))
-    )
-    first = order_a > order_b if largest else order_a < order_b
-    return np.where(np.isnan(a), b, np.where(np.isnan(b) | first, a, b))
+    result = np.fmax(a, b) if largest else np.fmin(a, b)
+    equal = a == b
+    if np.count_nonzero(equal):
+        # Equal numbers differ at most in the sign of zero: -0 if either is, or only if both are.
+        kind = np.dtype(f"u{a.dtype.itemsize}")
+        choose = np.bitwise_and if largest else np.bitwise_or
+        choose(a.view(kind), b.view(kind), out=result.view(kind), where=equal)
+    return result
+
+
+def smaller(a: float, b: float) -> float:
+    """minimumNumber of two floats."""
+    if a == b:
+        return a if math.copysign(1.0, a) < 0 else b
+    return a if a < b or b != b else b
+
+
+def larger(a: float, b: float) -> float:
+    """maximumNumber of two floats."""
+    if a == b:
+        return b if math.copysign(1.0, a) < 0 else a
+    return a if a > b or b != b else b
 
 
 def float_to_int(value: float, bits: int, signed: bool, truncate: bool) -> int:

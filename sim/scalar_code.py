@@ -28,9 +28,15 @@ SMALL = frozenset({"clz", "ctz", "popcount", "byte_reverse", "byte_or", "load", 
 FAST_FLOAT: Mapping[str, str] = {
     "fadd": "({} + {})", "fsub": "({} - {})", "fmul": "({} * {})", "fdiv": "divide({}, {})",
     "fsqrt": "square_root({})", "fneg": "(-{})", "fma": "fma{w}({}, {}, {})", "fcvt": "{}",
+    "fmin": "smaller({}, {})", "fmax": "larger({}, {})",
 }  # fmt: skip
 FAST_COMPARE = {"feq": "==", "flt": "<", "fle": "<="}
-ROUNDING = frozenset(FAST_FLOAT) - {"fneg"} | {"s_to_f", "u_to_f", "f_to_s", "f_to_u"}
+ROUNDING = frozenset(FAST_FLOAT) - {"fneg", "fmin", "fmax"} | {
+    "s_to_f",
+    "u_to_f",
+    "f_to_s",
+    "f_to_u",
+}
 DYNAMIC = 7
 
 

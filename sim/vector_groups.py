@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
-from oxegg.isa import Instruction, Operand, VType
+from oxegg.isa import TABLE, Instruction, Operand, VType
 
 NO_OVERLAP = ("slide_up", "slide1_up", "gather", "compress", "iota", "mask_before",
               "mask_including", "mask_only", "load_indexed")  # fmt: skip
@@ -32,6 +33,13 @@ def groups_of(
     record: Instruction, values: tuple[int | bool, ...], vtype: VType
 ) -> dict[str, Group]:
     """Vector operands by name; raises ``ReservedEncoding`` for what RVV forbids."""
+    # A copy, because the caller may change it.
+    return dict(_groups_of(record.name, values, vtype))
+
+
+@lru_cache(maxsize=1 << 14)
+def _groups_of(name: str, values: tuple[int | bool, ...], vtype: VType) -> dict[str, Group]:
+    record = TABLE[name]
     groups: dict[str, Group] = {}
     for operand, value in zip(record.operands, values, strict=True):
         if operand.kind != "v":

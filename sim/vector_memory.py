@@ -45,7 +45,7 @@ class Access:
         low, high = int(addresses.min()), int(addresses.max()) + size
         aligned = not int(np.bitwise_or.reduce(addresses)) & (size - 1)
         if not aligned or low < 0 or high > self.memory.space:
-            self._line_by_line(addresses.view(np.uint64), size, write=write)
+            self.line_by_line(addresses.view(np.uint64), size, write=write)
             return
         # An aligned element lies in one line.
         lines = addresses >> LINE_SHIFT
@@ -54,14 +54,14 @@ class Access:
             return
         region = self.memory.holder(low, high - low)
         if region is None or (write and not region.writable):
-            self._line_by_line(addresses.view(np.uint64), size, write=write)
+            self.line_by_line(addresses.view(np.uint64), size, write=write)
         elif self.timed and region.place == "dram":
             touched = self.memory.touched_lines
             fresh = lines[touched[lines] == 0]
             touched[fresh] = 1
             self.report(len(np.unique(fresh)))
 
-    def _line_by_line(self, addresses: Array, size: int, *, write: bool) -> None:
+    def line_by_line(self, addresses: Array, size: int, *, write: bool) -> None:
         """The check of accesses that fault or reach into several regions."""
         misaligned = np.flatnonzero(addresses & np.uint64(size - 1))
         if len(misaligned):
