@@ -6,7 +6,7 @@ from statistics import geometric_mean
 from typing import Any
 
 import oxegg
-from oxegg.cli.options import add_machine_option
+from oxegg.cli.options import add_machine_option, add_search_options
 from oxegg.cli.output import progress, put_json, show
 from oxegg.report import summarize_many
 
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="P,Q",
         help="what to compare with: generic, clang (default: %(default)s)",
     )
+    add_search_options(parser)
     parser.add_argument(
         "-j", "--jobs", type=int, default=2, metavar="N", help="processes (default: %(default)s)"
     )
@@ -37,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.names,
             machine=arguments.machine,
             jobs=arguments.jobs,
+            objective=arguments.objective,
+            without=arguments.without,
             peers=tuple(arguments.peer.split(",")),
             progress=tick,
         )

@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
         seconds=arguments.seconds,
         sizes=parse_sizes(arguments.size),
         place=arguments.place,
+        objective=arguments.objective,
+        without=arguments.without,
     )
     report = compiled.report
     if report["correct"] is False:

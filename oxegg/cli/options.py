@@ -58,6 +58,24 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="where inputs and outputs lie when the kernel starts (default: %(default)s)",
     )
+    add_search_options(parser)
+
+
+def add_search_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a search optimizes and which rules it may use."""
+    parser.add_argument(
+        "--objective",
+        choices=("cycles", "instructions"),
+        default="cycles",
+        help="what is made small: simulated cycles, or executed instructions",
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="FAMILY",
+        help="switch a rule family (or one rule) off; may be repeated",
+    )
 
 
 def parse_sizes(words: list[str]) -> dict[str, int]:

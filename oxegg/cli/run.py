@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         seconds=arguments.seconds,
         sizes=parse_sizes(arguments.size),
         place=arguments.place,
+        objective=arguments.objective,
+        without=arguments.without,
     ).report
     if not put_json(report, arguments.json):
         show(summarize(report))

@@ -13,6 +13,7 @@ from oxegg.errors import UsageError
 from oxegg.frontend import lower
 from oxegg.ir.term import Kernel
 from oxegg.search.compiled import CompiledKernel
+from oxegg.search.costs import Objective
 from oxegg.search.driver import EFFORTS, Job, Search, Trial, baseline, peak_memory_mb, search
 from oxegg.search.saturation import MODES
 from oxegg.search.work import kernel_roofline
@@ -38,13 +39,15 @@ def compile_kernel(
     place: str = "auto",
     peers: Sequence[str] = ("generic",),
     without: Sequence[str] = (),
+    objective: Objective = "cycles",
 ) -> CompiledKernel:
     """Superoptimize a NumPy kernel for a machine.
 
     ``source``: a function, a file (``"file.py:kernel"``) or a lowered kernel. ``mode`` is "exact",
     "real" or "approx" (what may be rewritten), ``effort`` "quick", "normal" or "max", ``seconds`` a
     limit over the effort's own, ``place`` where inputs and outputs lie ("spm", "dram", "auto").
-    ``without`` switches rule families off. Raises :class:`oxegg.errors.OxeggError`.
+    ``without`` switches rule families off; ``objective`` is what counts: simulated "cycles", or
+    executed "instructions" (for machines whose timing isn't known). Raises :class:`oxegg.errors.OxeggError`.
     """
     if mode not in MODES:
         raise UsageError(f"no mode {mode!r}", hint=f"use one of {', '.join(MODES)}")
@@ -59,7 +62,7 @@ def compile_kernel(
     level = EFFORTS[effort]
     if seconds is not None:
         level = replace(level, seconds=seconds)
-    job = Job(lowered, target, mode, place, tuple(without))
+    job = Job(lowered, target, mode, place, tuple(without), objective)
     found = search(job, level)
     found.seconds = {"lower": round(lowering, 4), **found.seconds}
     generic = baseline(job) if "generic" in peers else None
@@ -91,6 +94,7 @@ def make_report(job: Job, found: Search, generic: Trial | None, verdict: Verdict
         "machine": job.machine.name,
         "mode": job.mode,
         "place": found.place,
+        "objective": job.objective,
         "correct": verdict.correct,
         "error_over_bound": verdict.error_over_bound,
         "field_check": None,

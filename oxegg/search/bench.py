@@ -11,6 +11,7 @@ from typing import Any
 from oxegg.errors import OxeggError, UsageError
 from oxegg.frontend.suite import SuiteRow, load_suite
 from oxegg.search.api import compile_kernel
+from oxegg.search.costs import Objective
 
 Progress = Callable[[int, int, str], None]
 
@@ -23,6 +24,7 @@ class _Task:
     effort: str
     peers: tuple[str, ...]
     without: tuple[str, ...]
+    objective: Objective
 
 
 def bench(
@@ -34,6 +36,7 @@ def bench(
     jobs: int = 2,
     peers: Sequence[str] = ("generic",),
     without: Sequence[str] = (),
+    objective: Objective = "cycles",
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Reports of suite kernels in suite order; a refused kernel's row has ``kernel`` and ``error``.
@@ -42,7 +45,8 @@ def bench(
     called with (done, total, name).
     """
     tasks = [
-        _Task(row, machine, mode, effort, tuple(peers), tuple(without)) for row in _rows(names)
+        _Task(row, machine, mode, effort, tuple(peers), tuple(without), objective)
+        for row in _rows(names)
     ]
     if jobs <= 1 or len(tasks) <= 1:
         rows: list[dict[str, Any]] = []
@@ -91,6 +95,7 @@ def _run(task: _Task) -> dict[str, Any]:
             effort=task.effort,
             peers=task.peers,
             without=task.without,
+            objective=task.objective,
         )
     except OxeggError as error:
         return {"kernel": task.row.name, "machine": task.machine, "error": str(error)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from oxegg.costmodels import Machine, timing
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
@@ -16,22 +17,26 @@ BUFFER_COST = 12.0  # cycles around a loop nest: pointers, latencies
 ISSUE_COST = 0.3  # what a vector instruction costs beyond its unit's time
 LANE_FOLD_COST = 25.0  # from the last accumulation to the scalar result
 LEAST_COST = 0.01  # everything costs something: cycles through free nodes must not pay
-USUAL_LMUL = 4
+USUAL_LMUL, LARGEST_LMUL = 4, 8
 _SLOW_SCALAR = {"div": 15.0, "sqrt": 15.0, "reciprocal": 15.0, "quotient": 20.0, "remainder": 20.0}
 _FIELDS = 8  # of a segment access that takes neighbouring elements along
 
+Objective = Literal["cycles", "instructions"]
 Handler = Callable[["Costs", PhysicalNode, int], float]
 
 
 class Costs:
     """Absolute costs of the nodes of one graph on one machine."""
 
-    def __init__(self, graph: PhysicalGraph, machine: Machine) -> None:
-        self.graph, self.machine = graph, machine
+    def __init__(
+        self, graph: PhysicalGraph, machine: Machine, objective: Objective = "cycles"
+    ) -> None:
+        self.graph, self.machine, self.objective = graph, machine, objective
         self.axes = graph.encoding.axes
         self.sources = {node.eclass: node for node in reversed(graph.nodes)}
         widest = max((c.type.bits for c in graph.classes.values()), default=32)
-        self.most_lanes = max(1, USUAL_LMUL * machine.vlen // max(widest, 8))
+        lmul = USUAL_LMUL if objective == "cycles" else LARGEST_LMUL
+        self.most_lanes = max(1, lmul * machine.vlen // max(widest, 8))
 
     def cost(self, node: PhysicalNode) -> float:
         """Cycles that the node adds to the program, over all its executions."""
@@ -57,6 +62,8 @@ class Costs:
     def vector(self, name: str, sew: ElementType, mask: int, lane: int) -> float:
         """An instruction over all points of ``mask`` in strips along ``lane``."""
         count, lanes = self.points(mask, lane)
+        if self.objective == "instructions":
+            return count
         bits = max(sew.bits, 8)
         lmul = _lmul(lanes * bits, self.machine.vlen)
         occupancy = timing(self.machine, name, vl=lanes, sew=bits, lmul=lmul).occupancy

@@ -22,6 +22,7 @@ from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError, LoweringError
 from oxegg.ir.term import Kernel
 from oxegg.search import nests, programs
+from oxegg.search.costs import Objective
 from oxegg.search.measure import Place, Runner, place_of
 from oxegg.search.programs import Candidate
 from oxegg.search.saturation import Prepared, allowed_rules, generic_rules, prepare
@@ -60,10 +61,11 @@ class Trial:
     result: CallResult
     predicted: float
 
-    @property
-    def score(self) -> float:
-        """Simulated cycles; of two equally fast programs the shorter one wins."""
+    def score(self, objective: Objective) -> float:
+        """Simulated cycles (of two equally fast programs the shorter wins), or instructions."""
         assert self.result.cycles is not None
+        if objective == "instructions":
+            return self.result.instructions + 1e-6 * self.result.cycles
         return self.result.cycles + 0.01 * self.result.instructions
 
 
@@ -88,6 +90,7 @@ class Job:
     mode: str = "real"
     place: str = "auto"
     without: tuple[str, ...] = ()
+    objective: Objective = "cycles"
 
     @property
     def exact(self) -> bool:
@@ -112,7 +115,7 @@ def search(job: Job, effort: Effort) -> Search:
     clock = _Clock()
     prepared = prepare(job.kernel, allowed_rules(job.mode, job.without), effort.limits)
     clock.lap("saturate")
-    found = programs.candidates(prepared.graph, job.machine, "dag")
+    found = programs.candidates(prepared.graph, job.machine, "dag", job.objective)
     clock.lap("extract")
     deadline = clock.started + 0.5 * effort.seconds
     plans = _plans(job, found, effort, deadline)
@@ -131,7 +134,7 @@ def search(job: Job, effort: Effort) -> Search:
             "every program found needs more registers than the machine has",
             hint="split the kernel into smaller ones",
         )
-    best = min(tried, key=lambda t: t.score)
+    best = min(tried, key=lambda t: t.score(job.objective))
     return Search(job.kernel, prepared, best, tried, job.memory, clock.laps)
 
 
@@ -163,9 +166,10 @@ def _plans(
             nests.rank(
                 candidate.choice.program,
                 stage,
-                nests.enumerate_nests(stage, job.machine, budget=effort.nests),
                 job.scheduled_for,
-                job.exact,
+                budget=effort.nests,
+                exact=job.exact,
+                objective=job.objective,
             )
             for stage in candidate.stages
         ]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
 from oxegg.emit.lowering.program import lower
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram, Value, walk
-from oxegg.emit.program import operations
+from oxegg.emit.program import Loop, Operation, operations
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
+from oxegg.search.costs import Objective
 from oxegg.search.estimate import estimate
 from oxegg.search.pressure import vector_pressure
 
 FULLY_UNROLLED = 4  # axes up to this size never become loops
+MAX_COPIES = 64  # bodies in one unrolled iteration
 MAX_OPERATIONS = 700  # instructions of one stage's text
 VECTOR_REGISTERS = 32
 SPILL_COST = 0.015  # slow-down per register too many
@@ -25,7 +28,7 @@ SPILL_COST = 0.015  # slow-down per register too many
 
 @dataclass(frozen=True)
 class Ranked:
-    """A nest and what the machine model predicts for its stage, in cycles."""
+    """A nest and what is predicted for its stage: cycles, or executed instructions."""
 
     nest: Nest
     predicted: float
@@ -37,44 +40,160 @@ def generic_nest(stage: Stage, machine: Machine) -> Nest:
 
 
 def enumerate_nests(stage: Stage, machine: Machine, *, budget: int) -> list[Nest]:
-    """Nests worth looking at, most promising shapes first, at most ``budget``."""
-    axes = stage.axes
-    lanes = {v.lane for v in walk(stage.stores) if v.lane is not None}
-    reduced = {v.axis for v in walk(stage.stores) if v.axis and v.closes_loop}
-    carried = {v.axis for v in walk(stage.stores) if v.axis and v.kind in ("fold", "scan")}
-    seen: dict[Nest, None] = {}
-    for order, strip in itertools.product(_orders(axes, lanes), _strips(stage, machine)):
-        for unroll, accumulators in _unrolls(
-            [a for a in axes if a not in carried], lanes, reduced - carried, strip
-        ):
-            nest = Nest(order, strip, tuple(unroll.items()), accumulators)
-            if nest not in seen and _fits(stage, nest, machine):
-                seen[nest] = None
-    chosen = list(seen)
-    step = max(1, len(chosen) / budget)
+    """Nests of every shape, at most ``budget`` of them, spread evenly over all combinations."""
+    space = _Space(stage, machine)
+    found: dict[Nest, None] = {}
+    counts = [space.options[axis] for axis in space.free]
+    for order, strip in itertools.product(space.orders, space.strips):
+        for copies in itertools.product(*counts):
+            nest = space.nest(order, strip, dict(zip(space.free, copies, strict=True)))
+            if nest not in found and math.prod(copies) <= MAX_COPIES and space.fits(nest):
+                found[nest] = None
+    chosen = list(found)
+    step = max(1.0, len(chosen) / budget)
     return [chosen[int(i * step)] for i in range(min(budget, len(chosen)))]
 
 
 def rank(
-    program: PhysicalProgram, stage: Stage, nests: Sequence[Nest], machine: Machine, exact: bool
+    program: PhysicalProgram,
+    stage: Stage,
+    machine: Machine,
+    *,
+    budget: int,
+    exact: bool = False,
+    objective: Objective = "cycles",
 ) -> list[Ranked]:
-    """Nests by predicted cycles of their stage, best first; those that can't be lowered drop out."""
+    """Nests by predicted cost of their stage, best first, after at most ``budget`` predictions.
+
+    A descent along one choice at a time (order, strip, copies of one axis, accumulators), from
+    the two best strips.
+    """
+    space = _Space(stage, machine)
+    costs: dict[Nest, float] = {}
+
+    def cost(nest: Nest) -> float:
+        if nest not in costs:
+            if len(costs) >= budget:
+                return math.inf
+            costs[nest] = _predict(program, stage, nest, machine, exact, objective)
+        return costs[nest]
+
+    first = space.orders[0]
+    starts = sorted((space.nest(first, strip, {}) for strip in space.strips), key=cost)
+    for start in starts[:2]:
+        best, improved = start, True
+        while improved and len(costs) < budget:
+            improved = False
+            for moves in space.moves(best):
+                candidate = min(moves, key=cost, default=best)
+                if cost(candidate) < cost(best):
+                    best, improved = candidate, True
+    return _distinct(costs)
+
+
+def _distinct(costs: Mapping[Nest, float]) -> list[Ranked]:
+    """Best first; of nests with the very same cost only one (they differ in name only)."""
+    seen: set[float] = set()
     ranked: list[Ranked] = []
-    seen: set[tuple[float, int]] = set()
-    for nest in nests:
-        try:
-            lowered = lower(program, [(stage, nest)], machine, exact=exact)
-        except EmitError:
-            continue
-        count = sum(1 for _ in operations(lowered.body))
-        if count > MAX_OPERATIONS:
-            continue
-        excess = max(0, vector_pressure(lowered.body) - VECTOR_REGISTERS)
-        cycles = estimate(lowered.body, machine) * (1 + SPILL_COST * excess) + 0.02 * count
-        if (cycles, count) not in seen:  # nests that differ in name only give the same text
-            ranked.append(Ranked(nest, cycles))
-            seen.add((cycles, count))
-    return sorted(ranked, key=lambda r: r.predicted)
+    for nest, cost in sorted(costs.items(), key=lambda item: item[1]):
+        if cost < math.inf and cost not in seen:
+            seen.add(cost)
+            ranked.append(Ranked(nest, cost))
+    return ranked
+
+
+def _predict(
+    program: PhysicalProgram,
+    stage: Stage,
+    nest: Nest,
+    machine: Machine,
+    exact: bool,
+    objective: Objective,
+) -> float:
+    try:
+        lowered = lower(program, [(stage, nest)], machine, exact=exact)
+    except EmitError:
+        return math.inf
+    count = sum(1 for _ in operations(lowered.body))
+    if count > MAX_OPERATIONS:
+        return math.inf
+    excess = max(0, vector_pressure(lowered.body) - VECTOR_REGISTERS)
+    if objective == "cycles":
+        work = estimate(lowered.body, machine)
+    else:
+        work = float(executed(lowered.body))
+    return work * (1 + SPILL_COST * excess) + 0.02 * count
+
+
+class _Space:
+    """The choices that a stage's nest consists of."""
+
+    def __init__(self, stage: Stage, machine: Machine) -> None:
+        self.stage, self.machine = stage, machine
+        values = list(walk(stage.stores))
+        self.lanes = {v.lane for v in values if v.lane is not None}
+        self.reduced = {v.axis for v in values if v.axis and v.closes_loop}
+        carried = {v.axis for v in values if v.axis and v.kind in ("fold", "scan")}
+        self.whole = {
+            a: a.size for a in stage.axes if a.size <= FULLY_UNROLLED and a not in self.lanes
+        }
+        self.free = [a for a in stage.axes if a not in self.whole and a not in carried]
+        self.strips = _strips(stage, machine)
+        self.orders = list(dict.fromkeys(_orders(stage.axes, self.lanes)))
+        self.options = {axis: self._counts(axis) for axis in self.free}
+
+    def _counts(self, axis: Axis) -> list[int]:
+        if axis in self.lanes:
+            return [1, 2, 4, 8]
+        small = [axis.size] if axis.size <= MAX_COPIES else []
+        wanted = (1, 2, 4, 8, 16) if axis in self.reduced else (1, 2, 3, 4, 5, 6, 7, 8, 10, 14)
+        return sorted({w for w in wanted if w < axis.size} | set(small) | {1})
+
+    def nest(
+        self,
+        order: tuple[Axis, ...],
+        strip: int,
+        copies: Mapping[Axis, int],
+        accumulators: int | None = None,
+    ) -> Nest:
+        unroll = {**self.whole, **{a: c for a, c in copies.items() if c > 1}}
+        closing = max((unroll.get(a, 1) for a in self.reduced), default=1)
+        wanted = (min(closing, 4), min(closing, 2), 1) if accumulators is None else (accumulators,)
+        nests = [Nest(order, strip, tuple(unroll.items()), partial) for partial in wanted]
+        return next((n for n in nests if self.fits(n)), nests[-1])
+
+    def moves(self, nest: Nest) -> Iterator[list[Nest]]:
+        """Groups of nests that differ from ``nest`` in one choice."""
+        copies = {a: nest.copies(a) for a in self.free}
+        for axis in self.free:
+            changed = [{**copies, axis: count} for count in self.options[axis]]
+            yield self._legal(self.nest(nest.order, nest.lanes, c) for c in changed)
+        yield self._legal(self.nest(nest.order, strip, copies) for strip in self.strips)
+        yield self._legal(self.nest(order, nest.lanes, copies) for order in self.orders)
+        yield self._legal(self.nest(nest.order, nest.lanes, copies, n) for n in (1, 2, 4, 8))
+
+    def _legal(self, nests: Iterable[Nest]) -> list[Nest]:
+        return [n for n in nests if math.prod(c for _, c in n.unroll) <= MAX_COPIES and self.fits(n)]
+
+    def fits(self, nest: Nest) -> bool:
+        """Whether the accumulators alone leave registers for anything else."""
+        registers = 0
+        for value in walk(self.stage.stores):
+            vector = value.kind == "lanes" or (value.kind == "accumulate" and value.space == "v")
+            if not vector:
+                continue
+            copies = nest.accumulators if value.axis and nest.copies(value.axis) > 1 else 1
+            for axis in value.axes:
+                copies *= nest.copies(axis)
+            registers += copies * _group(value, nest, self.machine)
+        return registers <= VECTOR_REGISTERS - 4
+
+
+def executed(body: Sequence[Operation | Loop]) -> int:
+    """Instructions that a loop tree executes."""
+    return sum(
+        item.trips * executed(item.body) if isinstance(item, Loop) else 1 for item in body
+    )
 
 
 def _strip(stage: Stage, machine: Machine, lmul: int) -> int:
@@ -99,58 +218,6 @@ def _orders(axes: Sequence[Axis], lanes: set[Axis]) -> Iterator[tuple[Axis, ...]
         yield front + rest
     if len(rest) > 1:
         yield rest[::-1] + front
-
-
-def _unrolls(
-    axes: Sequence[Axis], lanes: set[Axis], reduced: set[Axis], strip: int
-) -> Iterator[tuple[dict[Axis, int], int]]:
-    """Copies per axis: small axes whole; the others in a few sizes, one or two axes at a time."""
-    base = {a: a.size for a in axes if a.size <= FULLY_UNROLLED and a not in lanes}
-    free = [a for a in axes if a not in base]
-    options: list[list[int]] = []
-    for axis in free:
-        if axis in lanes:
-            strips = -(-axis.size // strip)
-            options.append(_sizes(strips, (1, 2, 4) if axis not in reduced else (1, 2, 4, 8)))
-        elif axis in reduced:
-            options.append(_sizes(axis.size, (1, 2, 4, 9, 16, 32)))
-        else:
-            options.append(_sizes(axis.size, (1, 2, 4, 7, 8, 3, 6, 14)))
-    combinations = sorted(
-        itertools.product(*options), key=lambda c: (sum(1 for x in c if x > 1), c)
-    )
-    for copies in combinations:
-        total = 1
-        for c in copies:
-            total *= c
-        if total > 64:
-            continue
-        unroll = {**base, **{a: c for a, c in zip(free, copies, strict=True) if c > 1}}
-        closing = max((unroll.get(a, 1) for a in reduced), default=1)
-        for accumulators in dict.fromkeys((min(closing, 4), 1, min(closing, 8))):
-            yield unroll, accumulators
-
-
-def _sizes(size: int, wanted: Sequence[int]) -> list[int]:
-    exact = [w for w in wanted if w < size]
-    return [*exact, size] if (size <= 32 and size in wanted) or size <= 9 else exact or [1]
-
-
-def _fits(stage: Stage, nest: Nest, machine: Machine) -> bool:
-    """Whether the accumulators alone leave registers for anything else."""
-    registers = 0
-    for value in walk(stage.stores):
-        if (
-            value.kind not in ("accumulate", "lanes")
-            or (value.space == "s"
-            and value.kind != "lanes")
-        ):
-            continue
-        copies = nest.accumulators if value.axis and nest.copies(value.axis) > 1 else 1
-        for axis in value.axes:
-            copies *= nest.copies(axis)
-        registers += copies * _group(value, nest, machine)
-    return registers <= VECTOR_REGISTERS - 4
 
 
 def _group(value: Value, nest: Nest, machine: Machine) -> int:

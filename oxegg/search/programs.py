@@ -12,7 +12,7 @@ from oxegg.emit.stages import Stage, split
 from oxegg.errors import LoweringError
 from oxegg.extraction import Method
 from oxegg.search.choose import Choice, Filter, choose
-from oxegg.search.costs import Costs
+from oxegg.search.costs import Costs, Objective
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Candidate:
     stages: tuple[Stage, ...]
 
 
-def candidates(graph: PhysicalGraph, machine: Machine, method: Method) -> list[Candidate]:
+def candidates(
+    graph: PhysicalGraph, machine: Machine, method: Method, objective: Objective = "cycles"
+) -> list[Candidate]:
     """Programs that differ, cheapest first by extraction cost."""
     found: dict[tuple[object, ...], Candidate] = {}
-    costs = Costs(graph, machine)
+    costs = Costs(graph, machine, objective)
     for label, keep in _filters(graph):
         try:
             choice = choose(graph, costs, keep=keep, method=method)
