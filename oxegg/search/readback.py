@@ -102,7 +102,7 @@ class _ReadBack:
         size = 1
         for axis in axes:
             size *= axis.size
-        buffer = Buffer(f"scratch {len(self.buffers)}", place.type, size, "scratch", 0)
+        buffer = Buffer(f"scratch {eclass}", place.type, size, "scratch", 0)
         self._fill(eclass, layout, buffer)
         strides = buffer_strides(self.graph, layout, place.free, place.type)
         return Access(buffer, tuple(strides.items()))
