@@ -73,7 +73,7 @@ def _keep_values(program: PhysicalProgram, stage: Stage, number: int) -> None:
         if shared is None:
             return
         value, later = shared
-        buffer = _buffer_for(program, stage, value, f"scratch kept {number}.{attempt}")
+        buffer = _buffer_for(stage, value, later, f"scratch kept {number}.{attempt}")
         strides = _dense(value.domain, value.lane, buffer)
         access = Access(buffer, strides)
         spill = Value(
@@ -143,8 +143,8 @@ def _work(value: Value) -> int:
     return total
 
 
-def _buffer_for(program: PhysicalProgram, stage: Stage, value: Value, name: str) -> Buffer:
-    """A result buffer that is overwritten later at the same points, or scratch memory."""
+def _buffer_for(stage: Stage, value: Value, later: Sequence[Value], name: str) -> Buffer:
+    """The memory of a result that all ``later`` users go into, at the same points, or scratch."""
     size = 1
     for axis in value.axes:
         size *= axis.size
@@ -164,9 +164,9 @@ def _buffer_for(program: PhysicalProgram, stage: Stage, value: Value, name: str)
                 for s in stage.stores
             )
             and _dense_lane(access, value.lane)
+            and {id(user) for user in later} <= {id(v) for v in walk([store])}
         ):
             return access.buffer
-    del program
     return Buffer(name, value.type, size, "scratch", 0)
 
 
