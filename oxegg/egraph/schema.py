@@ -52,6 +52,8 @@ DECLARATIONS = """
 """
 
 ANALYSIS = """
+(rule ((= e (View i x)) (= a (free x)) (= m (viewmask i)) (= a (& a m))) ((union e x)) :ruleset analysis)
+(rule ((= e (Gather k x i)) (= a (free x)) (= 0 (& a (<< 1 k)))) ((union e x)) :ruleset analysis)
 (rule ((= e (Const b t))) ((set (free e) 0)) :ruleset analysis)
 (rule ((= e (P1 o x)) (= a (free x))) ((set (free e) a)) :ruleset analysis)
 (rule ((= e (P2 o x y)) (= a (free x)) (= b (free y))) ((set (free e) (| a b))) :ruleset analysis)
