@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -65,6 +66,27 @@ def _fma_double(x: float, y: float, z: float) -> float:
         return exact.numerator / exact.denominator
     except OverflowError:
         return float("inf") if exact > 0 else float("-inf")
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """numpy.minimum, with zeros ordered as IEEE 754-2019 minimum has them: -0 < +0."""
+    return _with_zero_sign(np.minimum(a, b), a, b, np.logical_or)
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """numpy.maximum, with zeros ordered as IEEE 754-2019 maximum has them: -0 < +0."""
+    return _with_zero_sign(np.maximum(a, b), a, b, np.logical_and)
+
+
+def _with_zero_sign(
+    picked: Array, a: Array, b: Array, either: Callable[[Array, Array], Array]
+) -> Array:
+    if picked.dtype.kind in "iu":
+        return picked
+    zero = (a == b) & (a == 0)
+    negative = either(np.signbit(a), np.signbit(b))
+    signed = np.where(negative, picked.dtype.type(-0.0), picked.dtype.type(0.0))
+    return np.asarray(np.where(zero, signed, picked), picked.dtype)
 
 
 def minimum_number(a: Array, b: Array) -> Array:
