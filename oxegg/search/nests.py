@@ -197,8 +197,15 @@ def executed(body: Sequence[Operation | Loop]) -> int:
 
 
 def _strip(stage: Stage, machine: Machine, lmul: int) -> int:
-    widest = max((max(v.type.bits, 8) for v in walk(stage.stores) if v.lane), default=32)
+    """Elements of a strip whose widest values fill ``lmul`` registers."""
+    widest = max((_bits(v) for v in walk(stage.stores) if v.lane), default=32)
     return max(1, machine.vlen * lmul // widest)
+
+
+def _bits(value: Value) -> int:
+    """Element width of a value in lanes; gathers compute 64-bit offsets, counts are scalars."""
+    special = {"gather": 64, "count": 8}
+    return special.get(value.kind, max(value.type.bits, 8))
 
 
 def _strips(stage: Stage, machine: Machine) -> list[int]:
