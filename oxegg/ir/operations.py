@@ -124,8 +124,8 @@ _ROWS: tuple[Operation, ...] = (
     _row("add", 2, _wrap(np.add), commutative=True),
     _row("sub", 2, _wrap(np.subtract)),
     _row("mul", 2, _wrap(np.multiply), commutative=True),
-    _row("min", 2, floating.minimum, commutative=True),  # NaN wins, as in numpy.minimum
-    _row("max", 2, floating.maximum, commutative=True),
+    _row("min", 2, _wrap(floating.minimum), commutative=True),  # NaN wins, as in numpy.minimum
+    _row("max", 2, _wrap(floating.maximum), commutative=True),
     # floating point
     _row("div", 2, _wrap(np.divide), "float"),
     _row("fma", 3, floating.fma, "float"),  # a * b + c, rounded once
