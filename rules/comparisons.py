@@ -1,7 +1,7 @@
 """Comparisons, minima, maxima and selects."""
 
-from oxegg.ir.types import BOOL, FLOATS, INTEGERS
-from oxegg.rules.pattern import Family, apply, constant, reduce, variables
+from oxegg.ir.types import BOOL, FLOATS, I32, INTEGERS
+from oxegg.rules.pattern import Apply, Family, apply, constant, reduce, variables
 
 FAMILY = Family("comparisons")
 rule = FAMILY.rule
@@ -43,6 +43,26 @@ for name in ("min", "max"):
     rule(f"{name}-by-number", apply(name, x, y),
          apply("select", nan_x, x, apply("select", nan_y, y, apply(f"{name}num", x, y))),
          kind="exact", types=FLOATS, doc=f"numpy.{name}imum from minimumNumber: NaN wins")  # fmt: skip
+
+# Over an axis: NaNs and truth values are counted (a population count in masks).
+count_c = Apply("reduce.add", (apply("select", c, constant(1), constant(0), of=I32),), I32, I32, "k")
+count_not = Apply("reduce.add", (apply("select", c, constant(0), constant(1), of=I32),), I32, I32, "k")
+for name in ("min", "max"):
+    picked = reduce(f"{name}num", "k", x)
+    nans = Apply(
+        "reduce.add",
+        (apply("select", apply("ne", x, x), constant(1), constant(0), of=I32),),
+        I32, I32, "k",
+    )  # fmt: skip
+    rule(f"reduce-{name}-by-number", reduce(name, "k", x),
+         apply("select", apply("eq", nans, constant(0), of=I32), picked, constant(float("nan"))),
+         kind="exact", types=FLOATS, doc=f"{name} over an axis is NaN where any element is")  # fmt: skip
+rule("reduce-or-count", Apply("reduce.or", (c,), BOOL, BOOL, "k"),
+     apply("ne", count_c, constant(0), of=I32), kind="exact", types=(BOOL,),
+     doc="any: some element counts")  # fmt: skip
+rule("reduce-and-count", Apply("reduce.and", (c,), BOOL, BOOL, "k"),
+     apply("eq", count_not, constant(0), of=I32), kind="exact", types=(BOOL,),
+     doc="all: no false element counts")  # fmt: skip
 
 SELECTS = (
     ("lt-max", apply("lt", x, y), y, x, "max"),  # x < y ? y : x
