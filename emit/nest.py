@@ -12,9 +12,9 @@ class Nest:
     """Loop order (outermost first), copies per iteration, lanes per strip, accumulators.
 
     ``unroll`` lists the copies of the body per iteration of an axis's loop (for the lane axis:
-    strips per iteration; 1 where the axis isn't listed); ``lanes`` elements per strip; ``accumulators`` partial results per
-    reduction, so that consecutive updates don't wait for each other; ``segments``: strided
-    accesses to neighbouring elements become segment accesses.
+    strips per iteration; 1 where the axis isn't listed); ``lanes`` elements per strip;
+    ``accumulators`` partial results per reduction, so that consecutive updates don't wait for
+    each other; ``segments``: strided accesses to neighbouring elements become segment accesses.
     """
 
     order: tuple[Axis, ...]

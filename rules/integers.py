@@ -1,5 +1,7 @@
 """Integers and bits: widths that products and differences really need, shifts, divisions."""
 
+from itertools import pairwise
+
 from oxegg.ir.types import BOOL, I8, I16, I32, I64, INTEGERS, TYPES, U8, U16, U32, U64, ElementType
 from oxegg.rules.pattern import Family, Pattern, apply, constant, convert, variables
 
@@ -11,7 +13,7 @@ SIGNED, UNSIGNED = (I8, I16, I32, I64), (U8, U16, U32, U64)
 WIDER: dict[ElementType, ElementType] = {
     narrow: wide
     for kinds in (SIGNED, UNSIGNED)
-    for narrow, wide in zip(kinds, kinds[1:], strict=False)
+    for narrow, wide in pairwise(kinds)
 }
 
 

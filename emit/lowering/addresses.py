@@ -1,4 +1,4 @@
-"""Addresses by strength reduction: pointers that move with their loops, small offsets in between."""
+"""Addresses by strength reduction: pointers move with their loops, offsets do the rest."""
 
 from __future__ import annotations
 

@@ -129,7 +129,8 @@ class Stage:
 
     def _gather(self, value: Value, combo: Combo) -> Register:
         emitter, access, axis = self.emitter, value.access, value.axis
-        assert access is not None and axis is not None
+        assert access is not None
+        assert axis is not None
         position = reductions.scalar_operand(emitter, value.operands[0], combo, self.lookup)
         low, high, scaled, address = (emitter.new("x") for _ in range(4))
         emitter.emit("max", low, position, ZERO)

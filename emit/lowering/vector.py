@@ -138,10 +138,8 @@ def fill(
         if -16 <= number <= 15:
             emitter.emit("vmv.v.i", target, number, state=state)
             return
-    if source.kind == "immediate":
-        register = constant(emitter, source)
-    else:
-        register = lookup(source, combo)
+    constant_source = source.kind == "immediate"
+    register = constant(emitter, source) if constant_source else lookup(source, combo)
     emitter.emit("vfmv.v.f" if type_.is_float else "vmv.v.x", target, register, state=state)
 
 
@@ -204,7 +202,8 @@ def index(emitter: Emitter, value: Value, combo: Combo) -> Register:
 def gather(emitter: Emitter, value: Value, combo: Combo, lookup: Lookup) -> Register:
     """Indexed load: byte offsets from the computed positions (and from the lanes)."""
     access, axis = value.access, value.axis
-    assert access is not None and axis is not None
+    assert access is not None
+    assert axis is not None
     (position,) = value.operands
     vl = emitter.width(value, combo)
     offsets = _offsets(emitter, value, combo, lookup(position, combo), position.type, vl)
@@ -231,7 +230,8 @@ def _offsets(
 ) -> Register:
     """Positions clipped into the axis, as 64-bit byte offsets."""
     access, axis = value.access, value.axis
-    assert access is not None and axis is not None
+    assert access is not None
+    assert axis is not None
     del combo
     state = emitter.state(I64, vl)
     wide = positions

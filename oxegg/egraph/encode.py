@@ -112,7 +112,8 @@ def _leaf(encoding: Encoding, term: Term) -> str:
 
 def _const(encoding: Encoding, term: Term) -> str:
     del encoding
-    return f'(Const {signed_bits(bits_to_value(term.attributes[0], term.type), term.type)} "{term.type}")'
+    value = bits_to_value(term.attributes[0], term.type)
+    return f'(Const {signed_bits(value, term.type)} "{term.type}")'
 
 
 def _folded(constructor: str) -> Any:

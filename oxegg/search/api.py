@@ -47,7 +47,9 @@ def compile_kernel(
     "real" or "approx" (what may be rewritten), ``effort`` "quick", "normal" or "max", ``seconds`` a
     limit over the effort's own, ``place`` where inputs and outputs lie ("spm", "dram", "auto").
     ``without`` switches rule families off; ``objective`` is what counts: simulated "cycles", or
-    executed "instructions" (for machines whose timing isn't known). Raises :class:`oxegg.errors.OxeggError`.
+    executed "instructions" (for machines whose timing isn't known).
+
+    Raises :class:`oxegg.errors.OxeggError`.
     """
     if mode not in MODES:
         raise UsageError(f"no mode {mode!r}", hint=f"use one of {', '.join(MODES)}")

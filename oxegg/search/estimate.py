@@ -89,7 +89,8 @@ def _step(
             registers[-2 if registers[-2].bank == "v" else 0],
             (),
         )
-    stores = unit == "VS" or (operation.name.startswith(("s", "fs")) and operation.memory is not None)
+    in_memory = operation.memory is not None
+    stores = unit == "VS" or (in_memory and operation.name.startswith(("s", "fs")))
     if stores or operation.name.startswith("b") or not registers:
         return unit, occupancy, latency, chains, None, registers
     return unit, occupancy, latency, chains, registers[0], registers[1:]

@@ -173,7 +173,7 @@ class _Space:
         yield self._legal(self.nest(nest.order, nest.lanes, copies, n) for n in (1, 2, 4, 8))
 
     def _legal(self, nests: Iterable[Nest]) -> list[Nest]:
-        return [n for n in nests if math.prod(c for _, c in n.unroll) <= MAX_COPIES and self.fits(n)]
+        return [n for n in nests if _bodies(n) <= MAX_COPIES and self.fits(n)]
 
     def fits(self, nest: Nest) -> bool:
         """Whether the accumulators alone leave registers for anything else."""
@@ -194,6 +194,11 @@ def executed(body: Sequence[Operation | Loop]) -> int:
     return sum(
         item.trips * executed(item.body) if isinstance(item, Loop) else 1 for item in body
     )
+
+
+def _bodies(nest: Nest) -> int:
+    """Copies of the innermost body in one iteration of all loops."""
+    return math.prod(count for _, count in nest.unroll)
 
 
 def _strip(stage: Stage, machine: Machine, lmul: int) -> int:

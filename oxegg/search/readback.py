@@ -75,12 +75,10 @@ class _ReadBack:
         offset = part_offset(self.graph, layout, buffer.type)
         access = Access(buffer, tuple(sorted(strides.items(), key=lambda s: s[0].name)), offset)
         lane_axis = self.encoding.axes[lane - 1] if lane else None
-        self.stores.append(
-            Value(
-                "store", buffer.type, frozenset(strides), lane_axis, "v" if lane else "s", (source,),
-                access=access,
-            )
-        )  # fmt: skip
+        space: Space = "v" if lane else "s"
+        axes = frozenset(strides)
+        store = Value("store", buffer.type, axes, lane_axis, space, (source,), access=access)
+        self.stores.append(store)
 
     def _memory(self, eclass: int) -> Access:
         """The buffer of a memory class, filled on first use."""
