@@ -62,7 +62,7 @@ def split(value: float, parts: int, kept_bits: int) -> list[Constant]:
     for _ in range(parts - 1):
         exponent = np.floor(np.log2(abs(rest)))
         unit = 2.0 ** (exponent - kept_bits + 1)
-        head = float(np.round(rest / unit) * unit)
+        head = round(rest / float(unit)) * float(unit)
         constants.append(constant(head))
         rest -= head
     return [*constants, constant(rest)]

@@ -44,6 +44,21 @@ class Encoding:
                 )
         return self.axes.index(axis)
 
+    def axis_at(self, number: int) -> Axis:
+        return self.axes[number]
+
+    def leaf(self, number: int) -> Term:
+        return self.leaves[number]
+
+    def concat(self, number: int) -> Term:
+        return self.concats[number]
+
+    def fold(self, number: int) -> Term:
+        return self.folds[number]
+
+    def view(self, number: int) -> IndexMap:
+        return self.views[number]
+
     def mask(self, axes: tuple[Axis, ...]) -> int:
         return sum(1 << self.axis(a) for a in axes)
 

@@ -118,7 +118,7 @@ def _types(encoding: Encoding, tables: Mapping[str, Table]) -> dict[int, Element
     """Element type of every logical class, read off its operators' names."""
     types: dict[int, ElementType] = {}
     for row in tables["Leaf"].rows:
-        types[row[1]] = encoding.leaves[row[0]].type
+        types[row[1]] = encoding.leaf(row[0]).type
     for row in tables["Const"].rows:
         types[row[2]] = TYPES[row[1]]
     for name in ("P1", "P2", "P3"):
@@ -128,9 +128,9 @@ def _types(encoding: Encoding, tables: Mapping[str, Table]) -> dict[int, Element
         for row in tables[name].rows:
             types[row[-1]] = TYPES[row[0].split(".")[1]]
     for row in tables["Cat"].rows:
-        types[row[-1]] = encoding.concats[row[0]].type
+        types[row[-1]] = encoding.concat(row[0]).type
     for row in tables["Fold"].rows:
-        types[row[-1]] = encoding.folds[row[0]].type
+        types[row[-1]] = encoding.fold(row[0]).type
     changed = True
     while changed:
         changed = False

@@ -85,7 +85,7 @@ def _with_zero_sign(
         return picked
     zero = (a == b) & (a == 0)
     negative = either(np.signbit(a), np.signbit(b))
-    signed = np.where(negative, picked.dtype.type(-0.0), picked.dtype.type(0.0))
+    signed: Array = np.where(negative, -0.0, 0.0).astype(picked.dtype)
     return np.asarray(np.where(zero, signed, picked), picked.dtype)
 
 

@@ -74,7 +74,7 @@ class Costs:
         source = self.sources[node.children[0]]
         place = self.graph.classes[source.eclass]
         if source.operator == "InBuf":
-            leaf = self.graph.encoding.leaves[source.attributes[0]]
+            leaf = self.graph.encoding.leaf(source.attributes[0])
             strides = row_major(leaf.attributes[1], leaf.type)
             buffer = Buffer(leaf.attributes[0], leaf.type, leaf.size, "input", 0)
         else:
@@ -84,7 +84,7 @@ class Costs:
         access = Access(buffer, tuple(strides))
         if node.operator != "LoadView":
             return access
-        return viewed(access, self.graph.encoding.views[node.attributes[0]])
+        return viewed(access, self.graph.encoding.view(node.attributes[0]))
 
 
 def _lmul(bits: int, vlen: int) -> int:
@@ -137,7 +137,7 @@ def _stored(costs: Costs, node: PhysicalNode, mask: int) -> float:
         return fixed + costs.points(mask, 0)[0] * SCALAR_COST
     strides = buffer_strides(costs.graph, layout, place.free, place.type)
     access = Access(Buffer("", place.type, 1, "scratch", 0), tuple(strides.items()))
-    stride = access.stride(costs.axes[lane - 1])
+    stride = access.stride(costs.graph.encoding.axis_at(lane - 1))
     return fixed + _memory(costs, "s", access, stride, place.type, mask, lane)
 
 

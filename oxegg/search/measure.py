@@ -40,7 +40,7 @@ class Runner:
                 stored = value.astype(np.uint8) if item.type is U8 else value
                 arguments.append(Buffer(np.ascontiguousarray(stored), self.place))
             else:
-                arguments.append(value.astype(item.type.numpy)[()])
+                arguments.append(item.type.numpy.type(value))
         arguments += [Buffer(b.bytes, self.place) for b in self.program.outputs]
         if self.program.scratch:
             arguments.append(Buffer(scratch_layout(self.program)[1], self.place))

@@ -74,7 +74,7 @@ class _ReadBack:
         strides = buffer_strides(self.graph, layout, place.free, buffer.type)
         offset = part_offset(self.graph, layout, buffer.type)
         access = Access(buffer, tuple(sorted(strides.items(), key=lambda s: s[0].name)), offset)
-        lane_axis = self.encoding.axes[lane - 1] if lane else None
+        lane_axis = self.encoding.axis_at(lane - 1) if lane else None
         space: Space = "v" if lane else "s"
         axes = frozenset(strides)
         store = Value("store", buffer.type, axes, lane_axis, space, (source,), access=access)
@@ -85,7 +85,7 @@ class _ReadBack:
         if eclass not in self.buffers:
             node = self.chosen[eclass]
             if node.operator == "InBuf":
-                leaf = self.encoding.leaves[node.attributes[0]]
+                leaf = self.encoding.leaf(node.attributes[0])
                 name, layout = leaf.attributes
                 buffer = Buffer(name, leaf.type, leaf.size, "input", 0)
                 self.buffers[eclass] = Access(buffer, tuple(row_major(layout, leaf.type)))
@@ -130,17 +130,17 @@ class _ReadBack:
     def accumulate(self, node: PhysicalNode) -> Value:
         key, axis = node.attributes
         return self.make(
-            node, "accumulate", form=key.removeprefix("s:"), axis=self.encoding.axes[axis],
+            node, "accumulate", form=key.removeprefix("s:"), axis=self.encoding.axis_at(axis),
             name=self._operator(node),
         )  # fmt: skip
 
     def lanes(self, node: PhysicalNode) -> Value:
         key, axis = node.attributes
-        lane = self.encoding.axes[axis]
+        lane = self.encoding.axis_at(axis)
         return self.make(node, "lanes", form=key, axis=lane, lane=lane, name=self._operator(node))
 
     def count(self, node: PhysicalNode) -> Value:
-        axis = self.encoding.axes[node.attributes[0]]
+        axis = self.encoding.axis_at(node.attributes[0])
         return self.make(node, "count", axis=axis, lane=axis, name="add")
 
     def _operator(self, node: PhysicalNode) -> str:
@@ -155,11 +155,11 @@ class _ReadBack:
         return self.make(node, "load", access=self._memory(node.children[0]))
 
     def load_view(self, node: PhysicalNode) -> Value:
-        access = viewed(self._memory(node.children[0]), self.encoding.views[node.attributes[0]])
+        access = viewed(self._memory(node.children[0]), self.encoding.view(node.attributes[0]))
         return self.make(node, "load", access=access)
 
     def gather(self, node: PhysicalNode) -> Value:
-        axis = self.encoding.axes[node.attributes[0]]
+        axis = self.encoding.axis_at(node.attributes[0])
         return self.make(node, "gather", axis=axis, access=self._memory(node.children[0]))
 
     def splat(self, node: PhysicalNode) -> Value:
@@ -175,19 +175,19 @@ class _ReadBack:
         return self.make(node, "immediate", bits=pattern, type=type_, lane=None)
 
     def argument(self, node: PhysicalNode) -> Value:
-        leaf = self.encoding.leaves[node.attributes[0]]
+        leaf = self.encoding.leaf(node.attributes[0])
         return self.make(node, "argument", name=leaf.attributes[0], lane=None)
 
     def index(self, node: PhysicalNode) -> Value:
-        return self.make(node, "index", axis=self.encoding.axes[node.attributes[0]])
+        return self.make(node, "index", axis=self.encoding.axis_at(node.attributes[0]))
 
     def scan(self, node: PhysicalNode) -> Value:
         key, axis, _ = node.attributes
-        return self.make(node, "scan", axis=self.encoding.axes[axis], name=key.split(".")[0])
+        return self.make(node, "scan", axis=self.encoding.axis_at(axis), name=key.split(".")[0])
 
     def held(self, node: PhysicalNode) -> Value:
         lane, number = node.attributes
-        return self._held_value(lane, self.encoding.leaves[number])
+        return self._held_value(lane, self.encoding.leaf(number))
 
     def _held_value(self, lane: int, leaf: Term) -> Value:
         key = (lane, id(leaf))
@@ -211,7 +211,7 @@ class _ReadBack:
 
     def fold(self, node: PhysicalNode) -> Value:
         number, lane = node.attributes
-        fold = self.encoding.folds[number]
+        fold = self.encoding.fold(number)
         axis, names, which = fold.attributes
         states = tuple(self._held_value(lane, s) for s in fold.children[: len(names)])
         first = self._fold_of(fold.children[0])[0]
