@@ -119,10 +119,46 @@ def _associates(key: str) -> bool:
     return operator not in ("add", "mul") or not TYPES[type_].is_float
 
 
-def reorderings(operators: set[str], reorder: bool) -> list[str]:
-    """Which running reductions may be split over lanes."""
-    keys = sorted({o.removeprefix("scan:") for o in operators if o.startswith("scan:")})
-    return [f'(Reorders "{key}")' for key in keys if reorder or _associates(key)]
+def _scans(operators: set[str]) -> list[str]:
+    return sorted(o.removeprefix("scan:") for o in operators if o.startswith("scan:"))
+
+
+def scan_operators(operators: set[str], reorder: bool) -> set[str]:
+    """Operators that ``scan_texts`` brings in."""
+    found: set[str] = set()
+    for key in _scans(operators):
+        operator, _, type_ = key.partition(".")
+        if type_ == "bf16" and (reorder or _associates(key)):
+            found |= {f"scan:{operator}.f32", "convert.bf16.f32", "convert.f32.bf16"}
+            type_ = "f32"
+        if operator in ("min", "max") and TYPES[type_].is_float and reorder:
+            found.add(f"scan:{operator}num.{type_}")
+    return found
+
+
+def scan_texts(operators: set[str], reorder: bool) -> list[str]:
+    """Which running reductions the engines have, which may be split over lanes, and the others."""
+    texts: list[str] = []
+    for key in _scans(operators):
+        operator, _, type_ = key.partition(".")
+        wide = f"{operator}.f32"
+        if type_ == "bf16":
+            if f"scan:{wide}" in operators:
+                texts.append(
+                    f'(rule ((= t (Scan "{key}" k x))) ((union t (P1 "convert.f32.bf16"'
+                    f' (Scan "{wide}" k (P1 "convert.bf16.f32" x))))) :ruleset elementary)'
+                )
+        elif operator in ("min", "max") and TYPES[type_].is_float:
+            number = f"{operator}num.{type_}"
+            if f"scan:{number}" in operators:
+                texts.append(
+                    f'(rule ((= t (Scan "{key}" k x))) ((union t (Scan "{number}" k x)))'
+                    f" :ruleset elementary)"
+                )
+        else:
+            texts.append(f'(Scannable "{key}")')
+            texts += [f'(Reorders "{key}")'] if reorder or _associates(key) else []
+    return texts
 
 
 TRANSFERS = """
@@ -162,11 +198,11 @@ TRANSFERS = """
 (rule ((= l (At t 0 "s")) (= t (View i x)) (Viewed x) (= f (free x)) (Lane d m) (!= 0 (& f m)))
       ((union l (LoadView i 0 (Mem x d)))) :ruleset physical :name "load-view-buffer-scalar")
 
-(rule ((= l (At t c "v")) (> c 0) (= t (Scan o k x)) (!= c (+ k 1)))
+(rule ((= l (At t c "v")) (> c 0) (= t (Scan o k x)) (!= c (+ k 1)) (Scannable o))
       ((union l (ScanL o k c (At x c "v")))) :ruleset physical :name "scan")
 (rule ((= l (At t c "v")) (> c 0) (= t (Scan o k x)) (= c (+ k 1)) (Reorders o))
       ((union l (ScanL o k c (At x c "v")))) :ruleset physical :name "scan-lanes")
-(rule ((= l (At t 0 "s")) (= t (Scan o k x))) ((union l (ScanL o k 0 (At x 0 "s"))))
+(rule ((= l (At t 0 "s")) (= t (Scan o k x)) (Scannable o)) ((union l (ScanL o k 0 (At x 0 "s"))))
       :ruleset physical :name "scan-scalar")
 (rule ((= l (At t c "v")) (> c 0) (= t (Gather k x i)) (= f (free i)) (!= 0 (& f (<< 1 (- c 1)))) (Lane d m) (= g (free x)) (!= 0 (& g m)))
       ((union l (GatherL k c (Mem x d) (At i c "v")))) :ruleset physical :name "gather")
@@ -188,7 +224,7 @@ TRANSFERS = """
 
 DECLARATIONS = """
 (relation InputLeaf (i64)) (relation StateLeaf (i64)) (relation IotaLeaf (i64 i64 String))
-(relation Viewed (T)) (relation Costly (String)) (relation Reorders (String))
+(relation Viewed (T)) (relation Costly (String)) (relation Reorders (String)) (relation Scannable (String))
 """
 
 

@@ -58,6 +58,8 @@ def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
         for row in table.rows:
             node = _node(name, table.sorts, row, lists)
             place = classes.get(node.eclass)
+            if place is not None and place.type is BOOL and place.space == "v":
+                continue  # truth values live in masks
             if place is None or (name not in ("Splat", "Alias") and not _lane_is_free(place)):
                 continue
             nodes.append(node)

@@ -74,7 +74,8 @@ def saturate(
     roots: list[str],
 ) -> Saturated:
     """Saturate ``encoding`` with the allowed rules and the engines; ``roots`` are demands."""
-    instances, operators = applicable(encoding.operators, allowed)
+    scans = physical_rules.scan_operators(encoding.operators, _permits(allowed, "real"))
+    instances, operators = applicable(encoding.operators | scans, allowed)
     programs = _programs(encoding, instances, operators, lanes, allowed)
 
     def job(send: Callable[[Any], None]) -> None:
@@ -103,7 +104,7 @@ def _programs(
     reorder = _permits(allowed, "real")
     selections = [r for r in applicable_selections(operators) if _permits(allowed, r.kind)]
     physical = [text for r in selections for text in physical_rules.selection_text(r, reorder)]
-    physical += physical_rules.reorderings(operators, reorder)
+    physical += physical_rules.scan_texts(operators, reorder)
     physical += physical_rules.scalar_texts(operators)
     physical += physical_rules.scalar_reductions(operators)
     physical += physical_rules.counts(operators)
