@@ -10,6 +10,7 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from oxegg.errors import UsageError
 
@@ -51,7 +52,8 @@ def read_image(path: Path) -> Image:
                 if s["p_type"] == "PT_LOAD" and s["p_memsz"]
             )
             table = elf.get_section_by_name(".symtab")
-            symbols = {s.name: s["st_value"] for s in table.iter_symbols()} if table else {}
+            found = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
+            symbols = {s.name: s["st_value"] for s in found}
             image = Image(elf["e_entry"], segments, symbols)
     except (OSError, ELFError) as error:
         raise UsageError(f"cannot read the program: {error}", where=str(path)) from error

@@ -68,6 +68,8 @@ def compile_kernel(
     found = search(job, level)
     found.seconds = {"lower": round(lowering, 4), **found.seconds}
     generic = baseline(job) if "generic" in peers else None
+    if generic is not None and generic.score(objective) < found.best.score(objective):
+        found.best = generic  # the plainest program is a program too
     verdict = check(
         lowered,
         found.best.runner,

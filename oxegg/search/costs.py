@@ -150,7 +150,8 @@ def _memory(
         return costs.vector(f"v{letter}e{bits}.v", type_, mask, lane)
     strided = costs.vector(f"v{letter}se{bits}.v", type_, mask, lane)
     neighbours = max((a.size for a, s in access.strides if s == type_.bytes), default=1)
-    fields = min(_FIELDS, neighbours)
+    record = abs(stride) // type_.bytes  # of small records usually all fields are wanted
+    fields = min(_FIELDS, max(neighbours, record if record <= _FIELDS else 1))
     if fields < 2:
         return strided
     together = costs.vector(f"v{letter}sseg{fields}e{bits}.v", type_, mask, lane) / fields

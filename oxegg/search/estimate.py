@@ -68,7 +68,9 @@ def _block(block: list[Operation], machine: Machine, repeated: bool) -> float:
                 vector = start
                 free[unit] = start + occupancy
             else:
-                issue = start = max(issue + 0.5, start)
+                busy_until = 0.0 if unit == "ALU" else free.get(unit, 0.0)
+                issue = start = max(issue + 0.5, start, busy_until)
+                free[unit] = start + occupancy
             if target is not None:
                 ready[target] = (start + latency, occupancy if chains else 0)
         marks.append(max(issue, vector, *free.values()) if free else issue)

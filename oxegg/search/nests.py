@@ -17,11 +17,11 @@ from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 from oxegg.search.costs import Objective
 from oxegg.search.estimate import estimate
-from oxegg.search.pressure import vector_pressure
+from oxegg.search.pressure import excess_pressure
 
 FULLY_UNROLLED = 4  # axes up to this size never become loops
 MAX_COPIES = 64  # bodies in one unrolled iteration
-MAX_OPERATIONS = 700  # instructions of one stage's text
+MAX_OPERATIONS = 400  # instructions of one stage's text
 VECTOR_REGISTERS = 32
 SPILL_COST = 0.015  # slow-down per register too many
 
@@ -117,7 +117,7 @@ def _predict(
     count = sum(1 for _ in operations(lowered.body))
     if count > MAX_OPERATIONS:
         return math.inf
-    excess = max(0, vector_pressure(lowered.body) - VECTOR_REGISTERS)
+    excess = excess_pressure(lowered.body)
     if objective == "cycles":
         work = estimate(lowered.body, machine)
     else:
