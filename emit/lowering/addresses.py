@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from oxegg.emit.constants import fits_immediate, materialize_constant
 from oxegg.emit.lowering.emitter import Combo, Emitter, Frame, Pointer
@@ -18,6 +19,11 @@ INDEX = Buffer("loop index", I64, 0, "scratch", -1)
 def index_access(axis: Axis) -> Access:
     """Positions along an axis as the "addresses" of an imaginary buffer at 0."""
     return Access(INDEX, ((axis, 1),))
+
+
+def without(access: Access, axis: Axis) -> Access:
+    """``access`` at position 0 of ``axis``, whatever loops are open: the base of a gather."""
+    return replace(access, strides=tuple((a, s) for a, s in access.strides if a != axis))
 
 
 def constant_part(emitter: Emitter, access: Access, combo: Combo) -> int:

@@ -217,7 +217,7 @@ def gather(emitter: Emitter, value: Value, combo: Combo, lookup: Lookup) -> Regi
         emitter.emit("vadd.vv", total, offsets, moved, state=state)
         offsets = total
     target = emitter.vector(value.type)
-    base = addresses.at(emitter, access, combo)
+    base = addresses.at(emitter, addresses.without(access, axis), combo)
     memory = addresses.MemoryRef(access.buffer.name, "load")
     emitter.emit(
         "vluxei64.v", target, base, offsets, state=emitter.state(value.type, vl), memory=memory
