@@ -207,7 +207,7 @@ def gather(emitter: Emitter, value: Value, combo: Combo, lookup: Lookup) -> Regi
     (position,) = value.operands
     vl = emitter.width(value, combo)
     offsets = _offsets(emitter, value, combo, lookup(position, combo), position.type, vl)
-    lane_stride = access.stride(value.lane)
+    lane_stride = addresses.without(access, axis).stride(value.lane)
     if lane_stride:
         state = emitter.state(I64, vl)
         lanes, moved = emitter.vector(I64), emitter.vector(I64)
