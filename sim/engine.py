@@ -123,7 +123,11 @@ class Engine:
             operations = state.present
             try:
                 target = translated.run()
-            except (Exited, SimulationError):
+            except Exited:  # the call that ends the program is an instruction as well
+                translated.runs += 1
+                state.instructions += translated.length
+                raise
+            except SimulationError:
                 raise
             except Exception as error:
                 raise self._explain(error, translated) from error
