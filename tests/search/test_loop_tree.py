@@ -1,0 +1,158 @@
+"""Loop trees and stages of hand-made physical programs."""
+
+import pytest
+
+from oxegg.emit.loop_tree import Level, LoopNode, build
+from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Value
+from oxegg.emit.stages import split
+from oxegg.errors import EmitError
+from oxegg.ir import TYPES, Axis
+
+F32 = TYPES["f32"]
+R, C = Axis("i", 3), Axis("j", 8)
+
+
+def access(name: str, *axes: Axis) -> Access:
+    """Dense row-major: the last axis is innermost."""
+    strides: list[tuple[Axis, int]] = []
+    size = 1
+    for axis in reversed(axes):
+        strides.append((axis, 4 * size))
+        size *= axis.size
+    ordered = tuple(sorted(strides, key=lambda item: item[0].name))
+    return Access(Buffer(name, F32, size, "output", 0), ordered)
+
+
+def load(name: str, *axes: Axis) -> Value:
+    return Value("load", F32, frozenset(axes), access=access(name, *axes))
+
+
+def scalar(form: str, *operands: Value) -> Value:
+    axes = frozenset[Axis]().union(*(o.axes for o in operands))
+    return Value("scalar", F32, axes, operands=operands, form=form)
+
+
+def reduction(operator: str, axis: Axis, operand: Value) -> Value:
+    return Value(
+        "accumulate", F32, operand.axes - {axis}, operands=(operand,), axis=axis, name=operator
+    )
+
+
+def store(name: str, value: Value, *axes: Axis, lane: Axis | None = None) -> Value:
+    return Value("store", F32, frozenset(axes), lane, operands=(value,), access=access(name, *axes))
+
+
+def loops(level: Level) -> list[LoopNode]:
+    return [item for item in level.items if isinstance(item, LoopNode)]
+
+
+def values(level: Level) -> list[Value]:
+    return [item for item in level.items if isinstance(item, Value)]
+
+
+def test_invariants_are_hoisted_to_the_outermost_level_with_their_axes() -> None:
+    constant = load("a")
+    row = scalar("mul.f32", load("x", R), constant)
+    out = store("y", scalar("add.f32", load("z", R, C), row), R, C)
+    top = build([out], [R, C])
+    assert constant in values(top)
+    (outer,) = loops(top)
+    assert outer.axis == R
+    assert row in values(outer.body)
+    (inner,) = loops(outer.body)
+    assert inner.axis == C
+    assert row not in values(inner.body)
+    assert constant not in [*values(outer.body), *values(inner.body)]
+    assert out in values(inner.body)
+
+
+def test_order_decides_which_loop_is_outermost() -> None:
+    out = store("y", load("x", R, C), R, C)
+    (outer,) = loops(build([out], [C, R]))
+    assert outer.axis == C
+    assert [node.axis for node in loops(outer.body)] == [R]
+
+
+def test_softmax_takes_three_loops_one_after_the_other() -> None:
+    x = load("x", R, C)
+    largest = reduction("max", C, x)
+    power = scalar("exp.f32", scalar("sub.f32", x, largest))
+    total = reduction("add", C, power)
+    top = build([store("y", scalar("div.f32", power, total), R, C)], [R, C])
+    (row,) = loops(top)
+    phases = loops(row.body)
+    assert [node.axis for node in phases] == [C, C, C]
+    assert [[t.kind for t in node.tasks] for node in phases] == [
+        ["accumulate"], ["accumulate"], ["store"],
+    ]  # fmt: skip
+    assert phases[0].closing == [largest]
+    assert phases[1].closing == [total]
+    assert phases[2].closing == []
+
+
+def test_independent_reductions_share_a_loop() -> None:
+    x = load("x", R, C)
+    low, high = reduction("min", C, x), reduction("max", C, x)
+    (row,) = loops(build([store("y", scalar("sub.f32", high, low), R)], [R, C]))
+    (shared,) = loops(row.body)
+    assert shared.axis == C
+    assert {id(t) for t in shared.closing} == {id(low), id(high)}
+
+
+def test_the_loop_of_a_reduction_lies_inside_those_of_its_result() -> None:
+    total = reduction("add", C, load("x", R, C))
+    (outer,) = loops(build([store("y", total, R)], [C, R]))
+    assert outer.axis == R
+    (inner,) = loops(outer.body)
+    assert inner.axis == C
+    assert inner.closing == [total]
+
+
+def test_strips_are_the_loops_of_the_lane_axis() -> None:
+    out = store("y", load("x", R, C), R, C, lane=C)
+    (outer,) = loops(build([out], [R, C]))
+    (inner,) = loops(outer.body)
+    assert (outer.strips, inner.strips) == (False, True)
+
+
+def test_values_that_wait_for_each_other_are_refused() -> None:
+    first = load("x", R)
+    total = reduction("add", R, scalar("add.f32", first))
+    total.operands = (scalar("add.f32", first, reduction("max", R, scalar("neg.f32", first))),)
+    inner = total.operands[0].operands[1]
+    inner.operands = (scalar("add.f32", first, total),)
+    with pytest.raises(EmitError, match="wait for each other"):
+        build([store("y", total)], [R])
+
+
+def program(*stores: Value) -> PhysicalProgram:
+    return PhysicalProgram("p", (), (), list(stores))
+
+
+def test_stores_over_the_same_axes_and_lanes_share_a_stage() -> None:
+    x = load("x", R, C)
+    first, second = store("y", x, R, C, lane=C), store("z", x, R, C, lane=C)
+    (stage,) = split(program(first, second))
+    assert stage.stores == [first, second]
+    assert stage.axes == [R, C]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        store("z", load("x", R, C), R, C, lane=R),
+        store("z", load("x", R), R, lane=None),
+        store("z", load("y", R, C), R, C, lane=C),
+    ],
+    ids=["other lanes", "other axes", "reads what the first writes"],
+)
+def test_other_stores_start_a_stage(second: Value) -> None:
+    first = store("y", load("x", R, C), R, C, lane=C)
+    stages = split(program(first, second))
+    assert [stage.stores for stage in stages] == [[first], [second]]
+
+
+def test_results_axes_come_first_in_memory_order() -> None:
+    total = reduction("add", Axis("a", 5), load("x", Axis("a", 5), C, R))
+    (stage,) = split(program(store("y", total, C, R)))
+    assert [axis.name for axis in stage.axes] == ["j", "i", "a"]
