@@ -6,7 +6,9 @@ few percent of the minimax polynomial; coefficients are then rounded to the targ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -18,30 +20,52 @@ Array = npt.NDArray[np.float64]
 
 
 def fit(
-    function: Callable[[Array], Array], low: float, high: float, powers: tuple[int, ...]
+    function: Callable[[Array], Array],
+    low: float,
+    high: float,
+    terms: int,
+    importance: Callable[[Array], Array] = np.ones_like,
 ) -> list[float]:
-    """Coefficients c with sum c_i x^powers_i close to ``function`` on [low, high].
+    """Coefficients c with sum c_i x^i (i < ``terms``) close to ``function`` on [low, high].
 
-    The maximum *absolute* error is made small: divide the function (and lower the powers) first
-    where the relative error matters.
+    The maximum of |error| times ``importance`` (of x) is made small.
     """
-    nodes = 60 * len(powers)
+    nodes = 60 * terms
     angles = (np.arange(nodes) + 0.5) * np.pi / nodes
     x = (low + high) / 2 + (high - low) / 2 * np.cos(angles)
-    scale = max(abs(low), abs(high))
-    basis = np.stack([(x / scale) ** p for p in powers], axis=1)
-    target = function(x)
+    factor = importance(x)
+    basis = np.cos(np.outer(angles, np.arange(terms))) * factor[:, None]
+    target = function(x) * factor
     weights = np.ones(nodes)
-    solution = np.zeros(len(powers))
+    solution = np.zeros(terms)
     for _ in range(40):
         root = np.sqrt(weights)[:, None]
         solution = np.linalg.lstsq(basis * root, target * root[:, 0], rcond=None)[0]
         error = np.abs(basis @ solution - target)
-        if error.max() == 0:
-            break
+        if error.max() < 4 * np.finfo(np.float64).eps * np.abs(target).max():
+            break  # rounding noise: reweighting it would only lose digits
         weights *= error / error.max() + 1e-3
         weights /= weights.sum()
-    return [float(c / scale**p) for c, p in zip(solution, powers, strict=True)]
+    return _in_powers([float(c) for c in solution], low, high)
+
+
+def _in_powers(chebyshev: list[float], low: float, high: float) -> list[float]:
+    """A Chebyshev series on [low, high] as powers of x, converted exactly and rounded once."""
+    slope = 2 / (Fraction(high) - Fraction(low))
+    shift = -(Fraction(high) + Fraction(low)) / (Fraction(high) - Fraction(low))
+    earlier, later = [Fraction(1)], [shift, slope]  # T_0 and T_1 as polynomials in x
+    total = [Fraction(0)] * len(chebyshev)
+    for coefficient in chebyshev:
+        for power, value in enumerate(earlier):
+            total[power] += Fraction(coefficient) * value
+        following = [Fraction(0)] * (len(later) + 1)
+        for power, value in enumerate(later):
+            following[power] += 2 * shift * value
+            following[power + 1] += 2 * slope * value
+        for power, value in enumerate(earlier):
+            following[power] -= value
+        earlier, later = later, following
+    return [float(value) for value in total]
 
 
 def horner(x: Pattern, coefficients: list[float]) -> Pattern:
@@ -52,7 +76,11 @@ def horner(x: Pattern, coefficients: list[float]) -> Pattern:
     return value
 
 
-def split(value: float, parts: int, kept_bits: int) -> list[Constant]:
+LN2 = Fraction("0.69314718055994530941723212145817656807550013436026")
+PI = Fraction("3.14159265358979323846264338327950288419716939937511")
+
+
+def split(value: Fraction, parts: int, kept_bits: int) -> list[Constant]:
     """``value`` as a sum of constants, each but the last with ``kept_bits`` significant bits.
 
     Products of such a part with a small integer are exact (Cody and Waite's range reduction).
@@ -60,26 +88,33 @@ def split(value: float, parts: int, kept_bits: int) -> list[Constant]:
     constants: list[Constant] = []
     rest = value
     for _ in range(parts - 1):
-        exponent = np.floor(np.log2(abs(rest)))
-        unit = 2.0 ** (exponent - kept_bits + 1)
-        head = round(rest / float(unit)) * float(unit)
-        constants.append(constant(head))
+        unit = Fraction(2) ** (math.frexp(float(rest))[1] - kept_bits)
+        head = round(rest / unit) * unit
+        constants.append(constant(float(head)))
         rest -= head
-    return [*constants, constant(rest)]
+    return [*constants, constant(float(rest))]
 
 
 @cache
-def exp_coefficients(degree: int) -> tuple[float, ...]:
-    """e^r on |r| <= ln(2)/2 as 1 + r + r^2 (c2 + c3 r + ...): the c's."""
-    half = float(np.log(2) / 2) * 1.001
+def exp_coefficients(degree: int, exact: int) -> tuple[float, ...]:
+    """e^r on |r| <= ln(2)/2 as 1 + c1 r + c2 r^2 + ...: the c's, the first ``exact`` as in Taylor.
 
-    def tail(r: Array) -> Array:
+    Coefficients that are 1 and 1/2 exactly keep the rounding errors of the rest small (float64);
+    where few terms must do, all of them are free.
+    """
+    half = float(LN2 / 2) * 1.001
+
+    def rest(r: Array) -> Array:  # what the free terms stand for, over r^(exact + 1)
         wide = r.astype(np.longdouble)
-        series = np.zeros_like(wide) + np.longdouble(1) / 2
-        term = np.longdouble(1) / 2 * np.ones_like(wide)
-        for k in range(3, 24):
+        term = np.ones_like(wide) / math.factorial(exact + 1)
+        series = term.copy()
+        for k in range(exact + 2, 26):
             term = term * wide / k
             series = series + term
         return series.astype(np.float64)
 
-    return tuple(fit(tail, -half, half, tuple(range(degree - 1))))
+    def weight(r: Array) -> Array:
+        return np.abs(r) ** (exact + 1)
+
+    taylor = [1 / math.factorial(k) for k in range(1, exact + 1)]
+    return (*taylor, *fit(rest, -half, half, degree - exact, weight))

@@ -6,18 +6,21 @@ whole domain (all 2^16 inputs of the 16-bit formats, dense samples of the others
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from oxegg.ir.types import BF16, F16, F32, F64, I32, I64, ElementType
+from oxegg.rules.approximation import LN2 as LN2_DIGITS
+from oxegg.rules.approximation import PI as PI_DIGITS
 from oxegg.rules.approximation import Array, exp_coefficients, fit, horner, split
 from oxegg.rules.pattern import Family, Pattern, apply, constant, convert, variables
 
 FAMILY = Family("elementary")
 (x,) = variables("x")
 one, two, half, zero = constant(1.0), constant(2.0), constant(0.5), constant(0.0)
-LN2 = float(np.log(2))
+LN2 = float(LN2_DIGITS)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Format:
     type: ElementType
     integer: ElementType
     exp_degree: int
+    exp_exact: int
     log_terms: int
     trig_terms: int
 
@@ -35,7 +39,7 @@ class Format:
         return self.type.precision - 1
 
 
-FORMATS = (Format(F32, I32, 5, 9, 4), Format(F64, I64, 12, 20, 8))
+FORMATS = (Format(F32, I32, 5, 0, 9, 4), Format(F64, I64, 12, 2, 20, 8))
 
 
 def fma(a: Pattern, b: Pattern, c: Pattern) -> Pattern:
@@ -64,25 +68,26 @@ def nearest(format_: Format, value: Pattern) -> tuple[Pattern, Pattern]:
     return whole, convert(whole, format_.integer, format_.type)
 
 
-def exponential(format_: Format, value: Pattern) -> Pattern:
-    """e^x = 2^n e^r, |r| <= ln(2)/2; 2^n is added to the exponent field.
+def exponential(format_: Format, value: Pattern, log2_base: float = 1 / LN2) -> Pattern:
+    """e^x (or 2^x: ``log2_base`` 1) = 2^n e^r, |r| <= ln(2)/2; 2^n is added to the exponent field.
 
     Below the smallest normal number the result is some number between 0 and it.
     """
     emax = format_.type.max_exponent
-    high = float(np.nextafter(np.log(2.0) * (emax + 1), 0).astype(np.float64))
-    if format_.type is F32:
-        high = float(np.nextafter(np.float32(high), np.float32(0)))
-    low = -LN2 * (emax - 1) - 0.0001
+    kind = format_.type.numpy.type
+    high = float(np.nextafter(kind((emax + 1) / log2_base), kind(0)))
+    low = (1 - emax) / log2_base - 0.0001
     clamped = apply("maxnum", apply("minnum", value, constant(high)), constant(low))
     # Adding 1.5 * 2^fraction_bits leaves the nearest integer in the low bits of the sum.
     magic = constant(1.5 * 2.0**format_.fraction_bits)
-    shifted_n = fma(clamped, constant(1 / LN2), magic)
+    shifted_n = clamped + magic if log2_base == 1 else fma(clamped, constant(log2_base), magic)
     n, n_float = bits(format_, shifted_n), shifted_n - magic
-    upper, lower = split(LN2, 2, format_.type.precision - 12)
-    r = fnma(n_float, lower, fnma(n_float, upper, clamped))
-    tail = list(exp_coefficients(format_.exp_degree))
-    polynomial = horner(r, [1.0, 1.0, *tail])
+    upper, lower = split(LN2_DIGITS, 2, format_.type.precision - 12)
+    if log2_base == 1:
+        r = (clamped - n_float) * constant(LN2)
+    else:
+        r = fnma(n_float, lower, fnma(n_float, upper, clamped))
+    polynomial = horner(r, [1.0, *exp_coefficients(format_.exp_degree, format_.exp_exact)])
     shifted = integer(format_, "shl", n, constant(format_.fraction_bits))
     return from_bits(format_, integer(format_, "add", bits(format_, polynomial), shifted))
 
@@ -110,9 +115,9 @@ def logarithm(format_: Format, value: Pattern) -> Pattern:
         series = sum((-1.0) ** k * w**k / (k + 3) for k in range(220))
         return np.asarray(series).astype(np.float64)
 
-    polynomial = horner(f, fit(tail, low, high, tuple(range(t.log_terms))))
+    polynomial = horner(f, fit(tail, low, high, t.log_terms))
     square = f * f
-    upper, lower = split(LN2, 2, t.type.precision - 12)
+    upper, lower = split(LN2_DIGITS, 2, t.type.precision - 12)
     small = fma(e, lower, fma(square * f, polynomial, -(half * square)))
     finite = fma(e, upper, f + small)
     infinite = constant(float("inf"))
@@ -142,10 +147,10 @@ def sine(format_: Format, value: Pattern, quarter_turns: int) -> Pattern:
         return np.asarray(series).astype(np.float64)
 
     square = r * r
-    powers = tuple(range(t.trig_terms))
-    sine_ = fma(r * square, horner(square, fit(sin_tail, 0, limit, powers)), r)
+    terms = t.trig_terms
+    sine_ = fma(r * square, horner(square, fit(sin_tail, 0, limit, terms)), r)
     cosine = fma(
-        square * square, horner(square, fit(cos_tail, 0, limit, powers)), fnma(half, square, one)
+        square * square, horner(square, fit(cos_tail, 0, limit, terms)), fnma(half, square, one)
     )
     odd = apply("ne", integer(t, "and", quadrant, constant(1)), constant(0), of=t.integer)
     picked = apply("select", odd, cosine, sine_)
@@ -154,7 +159,7 @@ def sine(format_: Format, value: Pattern, quarter_turns: int) -> Pattern:
 
 
 def _split_half_pi(format_: Format) -> list[Pattern]:
-    return list(split(float(np.pi / 2), 3, format_.type.precision - 14))
+    return list(split(PI_DIGITS / 2, 3, format_.type.precision - 14))
 
 
 def _factorial(n: int) -> np.longdouble:
@@ -164,7 +169,7 @@ def _factorial(n: int) -> np.longdouble:
 def hyperbolic_tangent(format_: Format, value: Pattern) -> Pattern:
     """tanh x: odd polynomial near 0, 1 - 2/(e^2|x| + 1) with the sign put back elsewhere."""
     magnitude = apply("abs", value)
-    border = 0.625 if format_.type is F32 else 0.5
+    border = 0.625 if format_.type is F32 else 0.35
 
     def tail(v: Array) -> Array:  # (tanh(sqrt v)/sqrt v - 1) / v
         w = np.sqrt(np.maximum(v, 1e-9).astype(np.longdouble))
@@ -172,9 +177,7 @@ def hyperbolic_tangent(format_: Format, value: Pattern) -> Pattern:
 
     square = value * value
     terms = 5 if format_.type is F32 else 12
-    small = fma(
-        value * square, horner(square, fit(tail, 1e-5, border**2, tuple(range(terms)))), value
-    )
+    small = fma(value * square, horner(square, fit(tail, 1e-5, border**2, terms)), value)
     large = one - two / (apply("exp", magnitude + magnitude) + one)
     return apply(
         "select", apply("lt", magnitude, constant(border)), small, apply("copysign", large, value)
@@ -183,10 +186,7 @@ def hyperbolic_tangent(format_: Format, value: Pattern) -> Pattern:
 
 def error_function(format_: Format, value: Pattern) -> Pattern:
     """erf x: odd polynomial for |x| < 0.9, 1 - e^p(|x|) with p fitted to log erfc elsewhere."""
-    import math
-
     border = 0.9
-    f32 = format_.type is F32
 
     def small_tail(v: Array) -> Array:
         w = np.sqrt(np.maximum(v, 1e-9))
@@ -196,11 +196,11 @@ def error_function(format_: Format, value: Pattern) -> Pattern:
         return np.array([math.log(math.erfc(a)) for a in v])
 
     square = value * value
-    small = value * horner(square, fit(small_tail, 1e-6, border**2, tuple(range(7 if f32 else 14))))
+    small = value * horner(square, fit(small_tail, 1e-6, border**2, 7))
     magnitude = apply("abs", value)
-    top = 4.2 if f32 else 6.0
+    top = 4.2
     capped = apply("minnum", magnitude, constant(top))
-    exponent = horner(capped, fit(log_tail, border, top, tuple(range(10 if f32 else 20))))
+    exponent = horner(capped, fit(log_tail, border, top, 10))
     large = apply("copysign", one - apply("exp", exponent), value)
     return apply("select", apply("lt", magnitude, constant(border)), small, large)
 
@@ -233,18 +233,17 @@ def _rows() -> None:
             FAMILY.rule(f"{name}-{t.type}", apply(name, x), right, kind="real", types=(t.type,),
                         doc=doc, error_ulps=error, phase="elementary")  # fmt: skip
 
-        rule("exp", exponential(t, x), "2^n times a polynomial", 2)
-        rule("exp2", apply("exp", x * constant(LN2)), "2^x = e^(x ln 2)", 100)
+        rule("exp", exponential(t, x), "2^n times a polynomial", 3)
+        rule("exp2", exponential(t, x, 1.0), "2^n times a polynomial", 3)
         rule("log", logarithm(t, x), "e ln 2 plus a polynomial", 2)
         rule("log2", apply("log", x) * constant(1 / LN2), "log2 x = log x / ln 2", 4)
         rule("sin", sine(t, x, 0), "quadrant and polynomial", 2)
         rule("cos", sine(t, x, 1), "quadrant and polynomial", 2)
-        rule("tanh", hyperbolic_tangent(t, x), "polynomial near 0, exponential elsewhere", 3)
-        rule("erf", error_function(t, x), "polynomial near 0, exponential elsewhere", 4)
+        rule("tanh", hyperbolic_tangent(t, x), "polynomial near 0, exponential elsewhere", 8)
+        if t.type is F32:  # no fit to log erfc was good enough for f64
+            rule("erf", error_function(t, x), "polynomial near 0, exponential elsewhere", 4)
         sigmoid = apply("reciprocal", one + apply("exp", -x))
-        rule("sigmoid", sigmoid, "1 / (1 + e^-x)", 4)
-        gelu = (half * x) * (one + apply("erf", x * constant(float(np.sqrt(0.5)))))
-        rule("gelu", gelu, "x Phi(x) by erf", 8)
+        rule("sigmoid", sigmoid, "1 / (1 + e^-x)", 6)
         FAMILY.rule(f"reciprocal-newton-{t.type}", apply("reciprocal", x), estimate_reciprocal(t),
                     kind="approx", types=(t.type,), error_ulps=2, phase="elementary",
                     doc="7-bit estimate and Newton; wrong at 0 and infinity")  # fmt: skip
@@ -261,7 +260,6 @@ def _rows() -> None:
         "tanh",
         "erf",
         "sigmoid",
-        "gelu",
         "rsqrt",
     )
     for narrow in (F16, BF16):
