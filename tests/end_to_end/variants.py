@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from oxegg.costmodels import Machine
@@ -20,6 +21,8 @@ from oxegg.search.measure import Runner, place_of
 from oxegg.search.programs import Candidate
 from oxegg.search.saturation import allowed_rules, prepare
 
+# What a nest may be refused for; the search tries another one then.
+REFUSED_NESTS = ("register", "would have to end inside itself")
 LIMITS = Limits(algebra_iterations=3, rows=8000, seconds=8.0)
 
 
@@ -38,32 +41,47 @@ class Variant:
 def variants(
     kernel: Kernel, machine: Machine, mode: str, rng: random.Random, wanted: int
 ) -> Iterator[Variant]:
-    """Up to ``wanted`` random (program, nests) pairs of a kernel."""
+    """Up to ``wanted`` random (program, nests) pairs of a kernel; at least one.
+
+    Raises ``LoweringError`` where no program was found, ``EmitError`` where none can be emitted.
+    """
     prepared = prepare(kernel, allowed_rules(mode), LIMITS)
     found = programs.candidates(prepared.graph, machine, "dag")
     made = 0
     for _ in range(3 * wanted):
-        variant = _variant(kernel, rng.choice(found), machine, mode, rng)
-        if variant is not None:
-            yield variant
-            made += 1
+        candidate = rng.choice(found)
+        plan = tuple(_nest(stage, machine, rng) for stage in candidate.stages)
+        try:
+            yield _variant(kernel, candidate, plan, machine, mode)
+        except EmitError as error:
+            if not any(reason in str(error) for reason in REFUSED_NESTS):
+                raise
+            continue
+        made += 1
         if made == wanted:
             return
+    if not made:
+        yield _simplest(kernel, found, machine, mode)
+
+
+def _simplest(
+    kernel: Kernel, found: Sequence[Candidate], machine: Machine, mode: str
+) -> Variant:
+    """The first program that plain loops can run."""
+    for candidate in found[:-1]:
+        plan = tuple(nests.generic_nest(stage, machine) for stage in candidate.stages)
+        with suppress(EmitError):
+            return _variant(kernel, candidate, plan, machine, mode)
+    plan = tuple(nests.generic_nest(stage, machine) for stage in found[-1].stages)
+    return _variant(kernel, found[-1], plan, machine, mode)
 
 
 def _variant(
-    kernel: Kernel, candidate: Candidate, machine: Machine, mode: str, rng: random.Random
-) -> Variant | None:
-    """None where the program doesn't fit the registers."""
-    plan = tuple(_nest(stage, machine, rng) for stage in candidate.stages)
+    kernel: Kernel, candidate: Candidate, plan: tuple[Nest, ...], machine: Machine, mode: str
+) -> Variant:
     physical = candidate.choice.program
     stages = list(zip(candidate.stages, plan, strict=True))
-    try:
-        code = generate(lower(physical, stages, machine, exact=mode == "exact"), machine)
-    except EmitError as error:
-        if "register" in str(error):
-            return None
-        raise
+    code = generate(lower(physical, stages, machine, exact=mode == "exact"), machine)
     place = place_of(kernel, machine, "auto")
     runner = runner_for(kernel, physical, code, machine, place)
     return Variant(runner, candidate.label, plan)

@@ -1,0 +1,84 @@
+"""Random kernels, compiled at random for random machines, compute what NumPy's algebra says."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from oxegg.costmodels import load_machine
+from oxegg.errors import LoweringError
+from oxegg.verify import check, input_sets
+from tests.end_to_end.random_programs import LONG, SHAPES, SHORT, TYPES, Sample, sample
+from tests.end_to_end.variants import variants
+
+MACHINES = ("ox-tiny", "ox-edge", "ox-card", "ox-dc", "x60", "x280")
+MODES = ("exact", "real", "real", "approx")
+VARIANTS = 2
+INPUT_SETS = 3
+# The kernels that the compiler may refuse, and how many of all at most.
+REFUSALS = ("no combination of instructions computes this kernel",)
+MOST_REFUSED = 0.15
+
+CHUNKS, KERNELS_PER_CHUNK = 12, 18  # 216 kernels in the fast run
+SLOW_CHUNKS, KERNELS_PER_SLOW_CHUNK = 100, 50  # 5000 in the campaign
+
+numbers = st.integers(0, 63)
+samples = st.builds(
+    Sample,
+    st.tuples(*2 * [st.tuples(st.sampled_from(TYPES), st.sampled_from(SHAPES))]),
+    st.tuples(*map(st.sampled_from, (LONG, SHORT, SHORT, SHORT[:5]))),
+    st.lists(st.tuples(numbers, numbers, numbers, numbers), min_size=1, max_size=6).map(tuple),
+    st.integers(1, 2),
+)
+
+
+def outcome(kernel_sample: Sample, number: int) -> str:
+    """Compile and check in ``VARIANTS`` ways: "correct", or why the compiler refuses."""
+    rng = random.Random(number)
+    machine, mode = load_machine(rng.choice(MACHINES)), rng.choice(MODES)
+    kernel = kernel_sample.kernel()
+    sets = input_sets(kernel, seed=number, nonfinite=mode == "exact")[:INPUT_SETS]
+    roundoffs = [o.value.type.unit_roundoff for o in kernel.outputs if o.value.type.is_float]
+    eps = 16 * max(roundoffs, default=0.0) if mode == "approx" else 0.0
+    try:
+        for variant in variants(kernel, machine, mode, rng, VARIANTS):
+            verdict = check(kernel, variant.runner, mode=mode, eps=eps, sets=sets)
+            place = f"{kernel_sample} for {machine.name}, mode {mode}, {variant}"
+            assert not verdict.failures, f"{place}: {verdict.failures[0]}"
+    except LoweringError as error:
+        assert error.message in REFUSALS, f"{kernel_sample}: {error}"
+        return error.message
+    return "correct"
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_random_kernels(chunk: int) -> None:
+    outcomes: Counter[str] = Counter()
+
+    @seed(chunk)
+    @settings(
+        max_examples=KERNELS_PER_CHUNK,
+        derandomize=False,
+        phases=(Phase.generate, Phase.shrink),
+    )
+    @given(samples, st.integers(0, 1 << 30))
+    def run(kernel_sample: Sample, number: int) -> None:
+        outcomes[outcome(kernel_sample, number)] += 1
+
+    run()
+    assert outcomes["correct"] >= (1 - 2 * MOST_REFUSED) * outcomes.total(), outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(SLOW_CHUNKS))
+def test_campaign(chunk: int) -> None:
+    """By our own generator, which makes larger programs than hypothesis; nothing shrinks here."""
+    first = chunk * KERNELS_PER_SLOW_CHUNK
+    outcomes = Counter(
+        outcome(sample(number), number) for number in range(first, first + KERNELS_PER_SLOW_CHUNK)
+    )
+    assert outcomes["correct"] >= (1 - MOST_REFUSED) * outcomes.total(), outcomes
