@@ -63,10 +63,12 @@ def _child(
     try:
         job(lambda payload: sender.send(("result", payload)))
         sender.send(("end", None))
-    except OxeggError as error:
-        sender.send(("error", error))
     except MemoryError:
         pass
+    except OxeggError as error:
+        sender.send(("error", error))
+    except Exception as error:  # a bug must not look like a lack of memory
+        sender.send(("error", RuntimeError(f"{type(error).__name__} while saturating: {error}")))
     finally:
         sender.close()
         os._exit(0)  # dropping an e-graph after a fork can hang in egglog 13.2

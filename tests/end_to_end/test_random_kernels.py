@@ -23,7 +23,7 @@ INPUT_SETS = 3
 REFUSALS = ("no combination of instructions computes this kernel",)
 MOST_REFUSED = 0.15
 
-CHUNKS, KERNELS_PER_CHUNK = 12, 18  # 216 kernels in the fast run
+CHUNKS, KERNELS_PER_CHUNK = 21, 10  # 210 kernels in the fast run
 SLOW_CHUNKS, KERNELS_PER_SLOW_CHUNK = 100, 50  # 5000 in the campaign
 
 numbers = st.integers(0, 63)
@@ -50,7 +50,8 @@ def outcome(kernel_sample: Sample, number: int) -> str:
             place = f"{kernel_sample} for {machine.name}, mode {mode}, {variant}"
             assert not verdict.failures, f"{place}: {verdict.failures[0]}"
     except LoweringError as error:
-        assert error.message in REFUSALS, f"{kernel_sample}: {error}"
+        if error.message not in REFUSALS:
+            raise
         return error.message
     return "correct"
 

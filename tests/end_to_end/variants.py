@@ -6,12 +6,14 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import prod
 
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
 from oxegg.emit.backend import generate
 from oxegg.emit.lowering.program import lower
 from oxegg.emit.nest import Nest
+from oxegg.emit.program import operations
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir import Kernel
@@ -22,7 +24,9 @@ from oxegg.search.programs import Candidate
 from oxegg.search.saturation import allowed_rules, prepare
 
 # What a nest may be refused for; the search tries another one then.
-REFUSED_NESTS = ("register", "would have to end inside itself")
+REFUSED_NESTS = ("register", "would have to end inside itself", "too long for a quick test")
+MOST_COPIES = 12
+LONGEST = 250  # instructions of a program: scheduling and allocation take their time
 LIMITS = Limits(algebra_iterations=3, rows=8000, seconds=8.0)
 
 
@@ -81,7 +85,10 @@ def _variant(
 ) -> Variant:
     physical = candidate.choice.program
     stages = list(zip(candidate.stages, plan, strict=True))
-    code = generate(lower(physical, stages, machine, exact=mode == "exact"), machine)
+    program = lower(physical, stages, machine, exact=mode == "exact")
+    if sum(1 for _ in operations(program.body)) > LONGEST:
+        raise EmitError("needs a gentler nest: too long for a quick test")
+    code = generate(program, machine)
     place = place_of(kernel, machine, "auto")
     runner = runner_for(kernel, physical, code, machine, place)
     return Variant(runner, candidate.label, plan)
@@ -89,9 +96,9 @@ def _variant(
 
 def _nest(stage: Stage, machine: Machine, rng: random.Random) -> Nest:
     """A nest that the search could pick, or one that it wouldn't."""
-    nest = rng.choice(nests.enumerate_nests(stage, machine, budget=400) or [
-        nests.generic_nest(stage, machine)
-    ])  # fmt: skip
+    options = nests.enumerate_nests(stage, machine, budget=100)
+    small = [n for n in options if prod(copies for _, copies in n.unroll) <= MOST_COPIES]
+    nest = rng.choice(small or [nests.generic_nest(stage, machine)])
     if rng.random() < 0.6:
         return nest
     order = list(stage.axes)
