@@ -19,7 +19,7 @@ from typing import Any
 
 Row = dict[str, Any]
 HERE = Path(__file__).parent
-FAMILIES = ("algebra", "reductions", "comparisons", "integers")
+FAMILIES = ("algebra", "reductions", "comparisons")
 
 
 def read(folder: Path, name: str) -> list[Row]:
