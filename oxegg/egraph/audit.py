@@ -193,7 +193,8 @@ class _Terms:
         except KeyError:
             return None
         except IRError as error:
-            raise VerificationError(f"the e-graph has an ill-formed {name} node: {error}") from error
+            message = f"the e-graph has an ill-formed {name} node: {error.message}"
+            raise VerificationError(message) from error
 
     def leaf(self, number: int) -> Term | None:
         term = self.encoding.leaves[number]
