@@ -23,7 +23,7 @@ demo: $(STAMP) ## compile one kernel, run the machine code against NumPy, show t
 	@echo "the whole story as a page: out/demo/report.html"
 
 test: $(STAMP) ## the fast tests (minutes on 2 cores)
-	$(BIN)/pytest -n $(JOBS) -m "not slow" $(TESTS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow" $(TESTS)
 
 slow: $(STAMP) ## the long campaigns (hours)
 	$(BIN)/pytest -n $(JOBS) -m slow --timeout 7200 $(TESTS)
