@@ -15,6 +15,18 @@ from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 
 
+class LoopConflict(EmitError):
+    """``value``'s loop would have to end inside itself: it needs a loop, and memory, of its own.
+
+    As in ``x[a, b] + sum_a(x)[b] + sum_b(x)[a]``: whichever loop of the sum is outermost, one of
+    the two reductions can't be complete inside it.
+    """
+
+    def __init__(self, value: Value) -> None:
+        super().__init__(f"the loop over {value.axis} would have to end inside itself")
+        self.value = value
+
+
 @dataclass
 class Level:
     """Straight-line values and loops, in order of execution."""
@@ -41,7 +53,10 @@ class LoopNode:
 
 
 def build(sinks: Sequence[Value], order: Sequence[Axis]) -> Level:
-    """The loop tree of the stores ``sinks``; ``order`` ranks all their axes, outermost first."""
+    """The loop tree of the stores ``sinks``; ``order`` ranks all their axes, outermost first.
+
+    Raises ``LoopConflict`` where a reduction can't be complete when it is used.
+    """
     rank = {axis: i for i, axis in enumerate(order)}
     return _Builder(rank).level(list(sinks), frozenset(), set())
 
@@ -101,7 +116,7 @@ class _Builder:
             placed.add(id(value))
             task = bool(value.domain - context)
             if value.closes_loop and not task and not sink:
-                raise EmitError(f"the loop over {value.axis} would have to end inside itself")
+                raise LoopConflict(value)
             found: list[Value] = []
             inside(value, found, set())
             scan.needs[id(value)] = found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
-from oxegg.emit.loop_tree import LoopNode, build
+from oxegg.emit.loop_tree import LoopConflict, LoopNode, build
 from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Value, walk
 from oxegg.ir.affine import Axis
 
 RECOMPUTE_LIMIT = 3  # instructions; beyond it a value is stored and loaded again
+MOST_KEPT = 8  # values of a stage with a buffer of their own
 _COSTLY = ("div", "sqrt", "rem")
 
 
@@ -67,26 +69,44 @@ def buffers_read(stores: Sequence[Value]) -> set[str]:
 
 
 def _keep_values(program: PhysicalProgram, stage: Stage, number: int) -> None:
-    """Give costly values that several successive loops use a buffer of their own."""
-    for attempt in range(8):
-        shared = _shared(stage)
+    """Give a buffer of its own to what loops can't hand over in registers, or better not.
+
+    That is reductions whose loop can't end before they are used, and costly values that several
+    successive loops use.
+    """
+    for attempt in range(MOST_KEPT):
+        try:
+            shared = _shared(stage)
+        except LoopConflict as conflict:
+            shared = conflict.value, _users(stage, conflict.value)
+            if any(v.kind == "held" for v in walk([conflict.value])):
+                raise
         if shared is None:
             return
-        value, later = shared
-        buffer = _buffer_for(stage, value, later, f"scratch kept {number}.{attempt}")
-        strides = _dense(value.domain, value.lane, buffer)
-        access = Access(buffer, strides)
-        spill = Value(
-            "store", value.type, value.axes, value.lane, value.space, (value,), access=access,
-            note="spill",
-        )  # fmt: skip
-        load = Value(
-            "load", value.type, value.axes, value.lane, value.space, access=access, note="spilled"
-        )
-        for user in later:
-            user.operands = tuple(load if o is value else o for o in user.operands)
-        stage.stores.insert(0, spill)
-        program.stores.insert(0, spill)
+        _keep(program, stage, *shared, f"scratch kept {number}.{attempt}")
+
+
+def _keep(
+    program: PhysicalProgram, stage: Stage, value: Value, users: Sequence[Value], name: str
+) -> None:
+    """Store ``value`` once; ``users`` load it."""
+    buffer = _buffer_for(program, stage, value, users, name)
+    access = Access(buffer, _dense(value.axes, value.lane, buffer))
+    spill = Value(
+        "store", value.type, value.axes, value.lane, value.space, (value,), access=access,
+        note="spill",
+    )  # fmt: skip
+    load = Value(
+        "load", value.type, value.axes, value.lane, value.space, access=access, note="spilled"
+    )
+    for user in users:
+        user.operands = tuple(load if o is value else o for o in user.operands)
+    stage.stores.insert(0, spill)
+    program.stores.insert(0, spill)
+
+
+def _users(stage: Stage, value: Value) -> list[Value]:
+    return [v for v in walk(stage.stores) if any(o is value for o in v.operands)]
 
 
 def _shared(stage: Stage) -> tuple[Value, list[Value]] | None:
@@ -143,31 +163,38 @@ def _work(value: Value) -> int:
     return total
 
 
-def _buffer_for(stage: Stage, value: Value, later: Sequence[Value], name: str) -> Buffer:
-    """The memory of a result that all ``later`` users go into, at the same points, or scratch."""
-    size = 1
-    for axis in value.axes:
-        size *= axis.size
+def _buffer_for(
+    program: PhysicalProgram, stage: Stage, value: Value, users: Sequence[Value], name: str
+) -> Buffer:
+    """The memory of a result that all ``users`` go into, and nothing else; or scratch.
+
+    What another result also needs would be read, for that one, after this result overwrote it.
+    """
+    taken = {s.access.buffer.name for s in stage.stores if s.note == "spill" and s.access}
     for store in stage.stores:
-        access = store.access
-        assert access is not None
-        fits = access.buffer.type.bits == value.type.bits and access.buffer.elements == size
-        if (
-            fits
-            and store.note != "spill"
-            and store.axes == value.axes
-            and store.lane == value.lane
-            and access.buffer.role == "output"
-            and access.strides == _dense(value.domain, value.lane, access.buffer)
-            and not any(
-                s.note == "spill" and s.access and s.access.buffer is access.buffer
-                for s in stage.stores
-            )
-            and _dense_lane(access, value.lane)
-            and {id(user) for user in later} <= {id(v) for v in walk([store])}
-        ):
-            return access.buffer
-    return Buffer(name, value.type, size, "scratch", 0)
+        assert store.access is not None
+        buffer = store.access.buffer
+        if buffer.name in taken or not _same_points(store, value):
+            continue
+        others = {id(v) for v in walk([s for s in program.stores if s is not store])}
+        mine = {id(v) for v in walk([store])} - others
+        if {id(user) for user in users} <= mine:
+            return buffer
+    return Buffer(name, value.type, prod(axis.size for axis in value.axes), "scratch", 0)
+
+
+def _same_points(store: Value, value: Value) -> bool:
+    """Whether ``store`` writes a whole result, densely, element by element where ``value`` is."""
+    access = store.access
+    return (
+        access is not None
+        and access.buffer.role == "output"
+        and access.buffer.type.bits == value.type.bits
+        and access.buffer.elements == prod(axis.size for axis in value.axes)
+        and (store.axes, store.lane) == (value.axes, value.lane)
+        and access.strides == _dense(value.axes, value.lane, access.buffer)
+        and _dense_lane(access, value.lane)
+    )
 
 
 def _dense_lane(access: Access, lane: Axis | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
+from oxegg.emit.loop_tree import LoopConflict
 from oxegg.emit.physical import walk
 from oxegg.emit.stages import Stage, split
 from oxegg.errors import LoweringError
@@ -33,11 +34,11 @@ def candidates(
     for label, keep in _filters(graph):
         try:
             choice = choose(graph, costs, keep=keep, method=method)
-        except LoweringError:
+            key = _signature(choice)
+            if key not in found:
+                found[key] = Candidate(label, choice, tuple(split(choice.program)))
+        except (LoweringError, LoopConflict):
             continue
-        key = _signature(choice)
-        if key not in found:
-            found[key] = Candidate(label, choice, tuple(split(choice.program)))
     if not found:
         raise LoweringError(
             "no combination of instructions computes this kernel",
@@ -57,9 +58,9 @@ def generic(graph: PhysicalGraph, machine: Machine) -> Candidate:
     for keep in (*tries, _no_buffers, _any):
         try:
             choice = choose(graph, costs, keep=keep)
-        except LoweringError:
+            return Candidate("generic", choice, tuple(split(choice.program)))
+        except (LoweringError, LoopConflict):
             continue
-        return Candidate("generic", choice, tuple(split(choice.program)))
     raise LoweringError("no combination of instructions computes this kernel")
 
 
