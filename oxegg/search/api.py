@@ -15,7 +15,7 @@ from oxegg.ir.term import Kernel
 from oxegg.search.compiled import CompiledKernel
 from oxegg.search.costs import Objective
 from oxegg.search.driver import EFFORTS, Job, Search, Trial, baseline, peak_memory_mb, search
-from oxegg.search.saturation import MODES
+from oxegg.search.saturation import MODES, check_switches
 from oxegg.search.work import kernel_roofline
 from oxegg.verify import Verdict, check
 
@@ -57,6 +57,7 @@ def compile_kernel(
         raise UsageError(f"no effort {effort!r}", hint=f"use one of {', '.join(EFFORTS)}")
     if place not in ("spm", "dram", "auto"):
         raise UsageError(f"no place {place!r}", hint="use spm, dram or auto")
+    check_switches(without)
     started = time.monotonic()
     lowered = source if isinstance(source, Kernel) else lower(source, kernel, dict(sizes or {}))
     lowering = time.monotonic() - started

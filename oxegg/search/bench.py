@@ -12,6 +12,7 @@ from oxegg.errors import OxeggError, UsageError
 from oxegg.frontend.suite import SuiteRow, load_suite
 from oxegg.search.api import compile_kernel
 from oxegg.search.costs import Objective
+from oxegg.search.saturation import check_switches
 
 Progress = Callable[[int, int, str], None]
 
@@ -44,6 +45,7 @@ def bench(
     ``names`` are rows (``saxpy_1024``) or families (``saxpy``); none means all. ``progress`` is
     called with (done, total, name).
     """
+    check_switches(without)
     tasks = [
         _Task(row, machine, mode, effort, tuple(peers), tuple(without), objective)
         for row in _rows(names)

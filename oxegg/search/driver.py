@@ -25,7 +25,7 @@ from oxegg.search import nests, programs
 from oxegg.search.costs import Objective
 from oxegg.search.measure import Place, Runner, place_of
 from oxegg.search.programs import Candidate
-from oxegg.search.saturation import Prepared, allowed_rules, generic_rules, prepare
+from oxegg.search.saturation import VECTOR_ENGINE, Prepared, allowed_rules, generic_rules, prepare
 from oxegg.sim import CallResult
 from oxegg.verify import input_sets
 
@@ -116,7 +116,12 @@ def search(job: Job, effort: Effort) -> Search:
     Time is this process's own: what else the machine does must not change the result.
     """
     clock = _Clock()
-    prepared = prepare(job.kernel, allowed_rules(job.mode, job.without), effort.limits)
+    prepared = prepare(
+        job.kernel,
+        allowed_rules(job.mode, job.without),
+        effort.limits,
+        vector=VECTOR_ENGINE not in job.without,
+    )
     clock.lap("saturate")
     found = programs.candidates(prepared.graph, job.machine, "dag", job.objective)
     clock.lap("extract")

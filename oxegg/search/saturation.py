@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from oxegg.egraph.encode import encode
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, read_out
 from oxegg.egraph.saturate import Limits, Saturated, saturate
+from oxegg.errors import UsageError
 from oxegg.ir.term import Kernel
+from oxegg.rules import FAMILIES, all_rules
 from oxegg.rules.pattern import Rule
 
+VECTOR_ENGINE = "vector-engine"  # switched off like a rule family: scalar programs only
 MODES = ("exact", "real", "approx")
 _ALLOWED_KINDS = {
     "exact": ("exact",),
@@ -40,10 +43,20 @@ def allowed_rules(mode: str, without: Sequence[str] = ()) -> Callable[[Rule], bo
     kinds = _ALLOWED_KINDS[mode]
 
     def allowed(rule: Rule) -> bool:
-        off = rule.family in without or rule.name in without
-        return rule.kind in kinds and (not off or is_legalization(rule))
+        return rule.kind in kinds and rule.family not in without and rule.name not in without
 
     return allowed
+
+
+def check_switches(without: Sequence[str]) -> None:
+    """Raise ``UsageError`` for a name that is no rule, no family and no engine."""
+    families = {VECTOR_ENGINE, *FAMILIES}
+    for name in without:
+        if name not in families and name not in {rule.name for rule in all_rules()}:
+            raise UsageError(
+                f"--without {name}: no such rule or family",
+                hint=f"families are {', '.join(sorted(families))}",
+            )
 
 
 def is_legalization(rule: Rule) -> bool:
@@ -58,10 +71,15 @@ def generic_rules(mode: str) -> Callable[[Rule], bool]:
     return lambda rule: rule.kind in kinds and is_legalization(rule)
 
 
-def prepare(kernel: Kernel, allowed: Callable[[Rule], bool], limits: Limits) -> Prepared:
-    """Encode, saturate in a child process, read the physical half back."""
+def prepare(
+    kernel: Kernel, allowed: Callable[[Rule], bool], limits: Limits, *, vector: bool = True
+) -> Prepared:
+    """Encode, saturate in a child process, read the physical half back.
+
+    ``vector``: whether values may lie across the lanes of vector registers.
+    """
     encoding = encode(kernel)
     roots = [f"(Mem (Id {n}) {OUTPUT_LAYOUT + i})" for i, n in enumerate(encoding.roots)]
-    lanes = [i for i, axis in enumerate(encoding.axes) if axis.size > 1]
+    lanes = [i for i, axis in enumerate(encoding.axes) if vector and axis.size > 1]
     saturated = saturate(encoding, lanes=lanes, allowed=allowed, limits=limits, roots=roots)
     return Prepared(kernel, read_out(encoding, saturated.tables), saturated)

@@ -47,3 +47,22 @@ def test_progress_is_told_after_every_kernel() -> None:
 def test_an_unknown_name_is_refused_before_anything_runs() -> None:
     with pytest.raises(UsageError, match="saxpy_65"):
         oxegg.bench(["saxpy_64", "saxpy_65"], jobs=1)
+
+
+def test_without_the_vector_engine_programs_are_scalar(row: dict[str, Any]) -> None:
+    (scalar,) = oxegg.bench(
+        ["saxpy_64"], machine="x60", jobs=1, peers=(), without=["vector-engine"]
+    )
+    assert scalar["correct"] is True
+    assert scalar["engines"]["vector"] == 0.0
+    assert scalar["cycles"] > row["cycles"]
+
+
+def test_a_kernel_that_needs_a_family_is_refused_without_it() -> None:
+    (refused,) = oxegg.bench(["expf_64"], machine="x60", jobs=1, peers=(), without=["elementary"])
+    assert "no combination of instructions" in refused["error"]
+
+
+def test_unknown_families_are_named() -> None:
+    with pytest.raises(UsageError, match="--without algebrae: no such rule or family"):
+        oxegg.bench(["saxpy_64"], without=["algebrae"])
