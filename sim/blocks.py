@@ -126,7 +126,7 @@ class BlockSource:
             self._flush()
             self._emit(f"return {self.block.end}")
         head = [f"x{r} = x[{r}]" for r in sorted(self._read)]
-        if any(d.record.is_vector for d in self.block.instructions):
+        if any(d.record.is_vector or d.record.is_custom for d in self.block.instructions):
             head.append("ops = state.present")
         self.places[:0] = [0] * (len(head) + 1)
         self.lines[:0] = ["def block():", *(f" {line}" for line in head)]
@@ -156,8 +156,8 @@ class BlockSource:
             number = operands[operand.name]
             if operand.kind == "x" and operand.reads and number and number not in self._written:
                 self._read.add(number)
-        if record.is_vector:
-            self._vector(decoded)
+        if record.is_vector or record.is_custom:
+            self._operation(decoded)
         elif record.timing == "vset":
             self._set_vl(decoded)
         else:
@@ -168,7 +168,8 @@ class BlockSource:
             self._emit(f"x{register} = {source}")
             self._written.add(register)
 
-    def _vector(self, decoded: Decoded) -> None:
+    def _operation(self, decoded: Decoded) -> None:
+        """A call of the function that executes a vector or custom instruction."""
         record, operands = decoded.record, decoded.operands
         site = self.new_site(decoded, self._place)
         kinds = {operand.name: operand.kind for operand in record.operands}
@@ -208,9 +209,6 @@ class BlockSource:
         self._write(rd, temporary)
 
     def _scalar(self, decoded: Decoded) -> None:
-        if not decoded.record.statements:
-            self._emit(f"raise NoSemantics({decoded.record.name!r})")
-            return
         code = ScalarCode(
             decoded.record, decoded.operands, decoded.pc, decoded.length, self.frm, self._load
         )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from oxegg.costmodels import Machine
 from oxegg.errors import SimulationError, UsageError
+from oxegg.sim.accelerators import accelerators
 from oxegg.sim.clock import Clock
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
 from oxegg.sim.memory import (
@@ -95,7 +96,7 @@ def call(
     memory.write(TEXT_BASE, code)
     stack = _place_stack(memory)
     addresses = _place_buffers(memory, machine, buffers)
-    state = State(memory, machine.vlen)
+    state = State(memory, machine.vlen, accelerators(machine))
     _pass_arguments(state, arguments, addresses)
     state.x[RA], state.x[SP] = RETURN_ADDRESS, stack
     clock = Clock(machine) if timing else None

@@ -14,11 +14,13 @@ from itertools import pairwise
 
 from oxegg.costmodels import Machine
 from oxegg.sim.blocks import Block
-from oxegg.sim.plans import TICKS, Plan, block_plans, costs
+from oxegg.sim.events import Event, TileEvent
+from oxegg.sim.plans import TICKS, Plan, block_plans, costs, tile_plan
 from oxegg.sim.scoreboard import Scoreboard, Times
 from oxegg.sim.state import VectorConfig
 
-Key = tuple[int, int, bool] | tuple[int, int, bool, tuple[tuple[int, int], ...]]
+Events = list[tuple[int, Event]]
+Key = tuple[int, int, bool] | tuple[int, int, bool, tuple[tuple[int, Event], ...]]
 
 
 @dataclass(eq=False)
@@ -73,7 +75,7 @@ class Clock:
         block: Block,
         number: int,
         config: VectorConfig,
-        events: list[tuple[int, int]],
+        events: Events,
         taken: bool,
     ) -> None:
         """Account for one execution of ``block``; ``number`` identifies ``config``."""
@@ -93,18 +95,25 @@ class Clock:
         block: Block,
         number: int,
         config: VectorConfig,
-        events: list[tuple[int, int]],
+        events: Events,
         taken: bool,
     ) -> _Step:
         plans = self._plans.get((block.start, number))
         if plans is None:
             plans = self._plans[block.start, number] = block_plans(self.machine, block, config)
         lines: dict[int, int] = {}
-        for place, new in events:
-            lines[place] = lines.get(place, 0) + new
+        engine_events: dict[int, Event] = {}
+        for place, event in events:
+            if isinstance(event, int):
+                lines[place] = lines.get(place, 0) + event
+            else:
+                engine_events[place] = event
         board = Scoreboard.resume(self._costs, self._node.times)
         marks = [0]
         for plan in plans:
+            event = engine_events.get(plan.place)
+            if isinstance(event, TileEvent):
+                plan = tile_plan(self.machine, plan, event)
             board.issue(plan, lines.get(plan.place))
             marks.append(board.now)
         last = block.instructions[-1]

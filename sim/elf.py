@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oxegg.costmodels import Machine
 from oxegg.errors import UsageError
+from oxegg.sim.accelerators import accelerators
 from oxegg.sim.clock import Clock
 from oxegg.sim.elf_image import read_image
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine, Exited
@@ -63,7 +64,7 @@ def run_elf(
     memory.map(heap, HEAP_BYTES, "dram", "the heap")
     stack = heap + HEAP_BYTES + PAGE
     memory.map(stack, STACK_BYTES, "dram", "the stack")
-    state = State(memory, machine.vlen)
+    state = State(memory, machine.vlen, accelerators(machine))
     state.x[SP] = _initial_stack(memory, stack + STACK_BYTES, [str(path), *arguments])
     clock = Clock(machine) if timing else None
     system = _System(machine, heap)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from oxegg.errors import OxeggError, SimulationError
-from oxegg.isa import TABLE
 from oxegg.isa.semantics import Apply
+from oxegg.sim.accelerators import StateFault
 from oxegg.sim.blocks import Block, BlockSource, Decoded, form_block
 from oxegg.sim.clock import Clock
+from oxegg.sim.custom import compile_custom
+from oxegg.sim.events import Event
 from oxegg.sim.host_float import (
     NAN,
     divide,
@@ -59,7 +61,7 @@ class Exited(Exception):
 
 
 class NoSemantics(Exception):
-    """An instruction of the table that the simulator can't execute."""
+    """An instruction that has no meaning here: a call without a handler, an unknown CSR."""
 
 
 @dataclass
@@ -83,7 +85,7 @@ class Engine:
     state: State
     clock: Clock | None = None
     system_call: Callable[[State], None] | None = None
-    events: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    events: list[tuple[int, Event]] = field(default_factory=list[tuple[int, Event]])
     sites: list[tuple[Decoded, int]] = field(default_factory=list[tuple[Decoded, int]])
     _blocks: dict[int, dict[int, Translated]] = field(default_factory=dict[Any, Any])
 
@@ -191,6 +193,12 @@ class Engine:
         access = Access(
             self.state.memory, self.clock is not None, lambda new: events.append((place, new))
         )
+        if decoded.record.is_custom:
+
+            def note(event: Event) -> None:
+                events.append((place, event))
+
+            return compile_custom(decoded.record, decoded.values, self.state, access, note)
         return compile_vector(decoded.record, decoded.values, config, self.state, access)
 
     # Memory
@@ -256,11 +264,10 @@ class Engine:
         if translated.source is not None:
             decoded = translated.source.place_of_line(_block_line(error.__traceback__))
         match error:
-            case MemoryFault() | ReservedEncoding():
+            case MemoryFault() | ReservedEncoding() | StateFault():
                 reason = str(error)
             case NoSemantics():
-                known = decoded.record.name in TABLE and not decoded.record.semantics
-                reason = "the simulator does not execute this instruction" if known else str(error)
+                reason = str(error)
             case IndexError():
                 reason = "access outside the address space"
             case _:

@@ -1,11 +1,11 @@
 """What the clock knows about a block's instructions under one vector configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Literal
 
-from oxegg.costmodels import Machine, timing, unit_copies
+from oxegg.costmodels import Machine, TileShape, timing, timing_class, unit_copies
 from oxegg.isa import VType
 from oxegg.sim.blocks import Block, Decoded
 from oxegg.sim.memory import LINE
@@ -16,6 +16,8 @@ TICKS = 16
 """Ticks per cycle: the resolution of a DRAM line's time on the channel."""
 
 F0 = 32
+TILE0 = 64
+FIRST_NUMBERS = {"x": 0, "f": F0, "t": TILE0, "tr": TILE0, "acc": TILE0}
 SERIALISING = frozenset({"vmv_to_scalar", "vmask_scalar"})
 # Consumers that need all of their source before the first result.
 WHOLE_SOURCE = frozenset({"vgather", "vcompress"})
@@ -26,8 +28,10 @@ NO_CONFIG = VType(8, Fraction(1))
 class Plan:
     """One instruction as the scoreboard sees it; times in ticks.
 
-    Scalar registers are numbered 0-31 (x) and 32-63 (f). ``order`` classifies memory accesses.
+    Scalar registers are numbered 0-31 (x) and 32-63 (f), tiles 64-71, accumulators 80-83.
     """
+
+    name: str
 
     place: int
     unit: str
@@ -44,6 +48,12 @@ class Plan:
     serialises: bool = False
     whole_source: bool = False
     fence: bool = False
+    engine: str = "scalar"
+
+    @property
+    def tiles_read(self) -> tuple[int, ...]:
+        """The tile registers among ``reads``."""
+        return tuple(register for register in self.reads if register >= TILE0)
 
 
 @dataclass(frozen=True)
@@ -79,16 +89,24 @@ def block_plans(machine: Machine, block: Block, config: VectorConfig) -> tuple[P
     )
 
 
+def tile_plan(machine: Machine, plan: Plan, shape: tuple[int, int, int]) -> Plan:
+    """The plan of a tile instruction whose shape isn't that of a full tile."""
+    cost = timing(machine, plan.name, tile=TileShape(*shape))
+    return replace(plan, occupancy=cost.occupancy * TICKS, latency=cost.latency * TICKS)
+
+
 def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) -> Plan:
     record = decoded.record
     vtype = config.vtype or NO_CONFIG
     cost = timing(machine, record.name, vl=config.vl, sew=vtype.sew, lmul=vtype.lmul)
     groups = groups_of(record, decoded.values, vtype) if record.is_vector else {}
+    row = _tile_row(machine, decoded) if record.is_custom else {}
     masked = any(
         operand.kind == "v0" or (operand.kind == "mask" and value)
         for operand, value in zip(record.operands, decoded.values, strict=True)
     )
     return Plan(
+        name=record.name,
         place=place,
         unit=cost.unit,
         copies=unit_copies(machine, cost.unit),
@@ -98,8 +116,9 @@ def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) 
         reads=_scalars(decoded, reads=True),
         writes=_scalars(decoded, reads=False),
         vector=record.is_vector,
-        vector_reads=_registers(groups, reads=True) + ((0,) if masked else ()),
-        vector_writes=_registers(groups, reads=False),
+        vector_reads=_registers(groups, reads=True) + ((0,) if masked else ()) + row.get("in", ()),
+        vector_writes=_registers(groups, reads=False) + row.get("out", ()),
+        engine=timing_class(record.name).engine,
         memory=record.memory,
         serialises=record.timing in SERIALISING,
         whole_source=record.timing in WHOLE_SOURCE,
@@ -112,9 +131,21 @@ def _scalars(decoded: Decoded, *, reads: bool) -> tuple[int, ...]:
     numbers: list[int] = []
     for operand in decoded.record.operands:
         number = decoded.operands[operand.name]
-        if (operand.reads if reads else operand.writes) and operand.kind in ("x", "f"):
-            numbers.append(number + (F0 if operand.kind == "f" else 0))
+        first = FIRST_NUMBERS.get(operand.kind)
+        if (operand.reads if reads else operand.writes) and first is not None:
+            numbers.append(number + first)
     return tuple(number for number in numbers if number)
+
+
+def _tile_row(machine: Machine, decoded: Decoded) -> dict[str, tuple[int, ...]]:
+    """Vector registers that a move between a tile row and a vector reads and writes, by role."""
+    rows = machine.tensor.rows if machine.tensor else 0
+    count = -(-32 * rows // machine.vlen)
+    return {
+        operand.role: tuple(range(int(value), int(value) + count))
+        for operand, value in zip(decoded.record.operands, decoded.values, strict=True)
+        if operand.kind == "v"
+    }
 
 
 def _registers(groups: dict[str, Group], *, reads: bool) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ generated code against it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from oxegg.isa.semantics import Apply, Const, Expression, Name
+from oxegg.isa.semantics import Apply, Const, Expression, Fold, Index, Name
 from oxegg.sim import ieee
 from oxegg.sim.estimates import frec7, frsqrt7
 from oxegg.sim.integers import (
@@ -107,8 +107,10 @@ class Context:
                 return self.evaluate(a)
             case Apply(operation, arguments) if operation in INTEGER:
                 return INTEGER[operation](*map(self.evaluate, arguments))
-            case _:
+            case Apply():
                 return self._float(e)
+            case Index() | Fold():
+                raise TypeError(f"{e} needs the elements of a tile")
 
     def _float(self, e: Apply) -> int:
         operation, arguments = e.operation, e.arguments

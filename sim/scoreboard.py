@@ -51,6 +51,7 @@ class Times:
     channel: int = 0
     vector_loads: int = 0
     vector_stores: int = 0
+    tile_readers: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -68,6 +69,7 @@ class Scoreboard:
     channel: int = 0
     vector_loads: int = 0
     vector_stores: int = 0
+    tile_readers: dict[int, int] = field(default_factory=dict[int, int])
     busy: Counter[str] = field(default_factory=Counter[str])
     stalls: Counter[str] = field(default_factory=Counter[str])
 
@@ -85,6 +87,7 @@ class Scoreboard:
             channel=times.channel,
             vector_loads=times.vector_loads,
             vector_stores=times.vector_stores,
+            tile_readers=dict(times.tile_readers),
         )
 
     # Issue
@@ -104,6 +107,8 @@ class Scoreboard:
             self.wait(self.scalar.get(register, 0), "operand")
         if plan.vector:
             self._enqueue(plan, new_lines)
+        elif plan.engine == "tensor":
+            self._tile(plan, new_lines)
         else:
             self._scalar(plan, new_lines)
         self.slot += 1
@@ -136,6 +141,35 @@ class Scoreboard:
         self.channel = max(self.now, self.channel) + new_lines * self.costs.line
         self.busy["DRAM"] += new_lines * self.costs.line
         return max(0, self.channel + self.costs.dram_latency - self.now - plan.latency)
+
+    # Tiles
+
+    def _tile(self, plan: Plan, new_lines: int | None) -> None:
+        """A tile instruction: it issues in order, when its unit and all of its operands are free.
+
+        The first row of the result is written ``latency - occupancy`` after the start, when older
+        readers of the tile must have passed.
+        """
+        free = self.units.setdefault(plan.unit, [0] * plan.copies)
+        self.wait(min(free), "unit")
+        depth = plan.latency - plan.occupancy
+        for register in plan.writes:
+            self.wait(self.tile_readers.get(register, 0) - depth, "operand")
+            self.wait(self.scalar.get(register, 0) - plan.latency, "operand")
+        self.wait(self._hazards(plan), "operand")
+        if plan.memory:
+            self.wait(self.vector_stores, "memory")
+        if plan.memory == "store":
+            self.wait(self.vector_loads, "memory")
+        start, occupancy, latency = self._memory_time(plan, new_lines, self.now)
+        end = start + occupancy
+        free[free.index(min(free))] = end
+        self.busy[plan.unit] += occupancy
+        for register in plan.tiles_read:
+            self.tile_readers[register] = max(self.tile_readers.get(register, 0), end)
+        for register in plan.writes:
+            self.scalar[register] = start + latency
+        self._record(plan, VectorResult(start + latency, occupancy, chains=False), start, end)
 
     # Vector
 
@@ -253,6 +287,7 @@ class Scoreboard:
             channel=max(0, self.channel - now),
             vector_loads=max(0, self.vector_loads - now),
             vector_stores=max(0, self.vector_stores - now),
+            tile_readers=_after(self.tile_readers, now),
         )
 
 

@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from oxegg.isa import VType, decode_vtype
 from oxegg.isa.registers import CSR_NUMBERS
+from oxegg.sim.accelerators import NO_ACCELERATORS, Accelerators
 from oxegg.sim.memory import Memory
+from oxegg.sim.tile import Tiles
 
 U64 = (1 << 64) - 1
 BOX = 0xFFFF_FFFF_0000_0000
@@ -49,8 +51,11 @@ class Operations(dict[int, VectorOperation]):
 class State:
     """Registers of one hart. ``x`` and the views of ``f`` and ``v`` are shared with all code."""
 
-    def __init__(self, memory: Memory, vlen: int) -> None:
+    def __init__(
+        self, memory: Memory, vlen: int, accelerators: Accelerators = NO_ACCELERATORS
+    ) -> None:
         self.memory = memory
+        self.accelerators = accelerators
         self.vlen = vlen
         self.vlenb = vlen // 8
         self.x = [0] * 32
@@ -114,6 +119,13 @@ def _no_compiler(site: int, config: VectorConfig) -> VectorOperation:
     raise KeyError(site, config)
 
 
+def _tiles(state: State) -> Tiles:
+    tiles = state.accelerators.tiles
+    if tiles is None:
+        raise KeyError("no tensor engine")
+    return tiles
+
+
 def _write_fcsr(state: State, value: int) -> None:
     state.fflags, state.frm = value & 31, value >> 5 & 7
 
@@ -140,6 +152,9 @@ _READ_BY_NAME: dict[str, Callable[[State], int]] = {
     "vl": lambda state: state.vl,
     "vtype": lambda state: VILL if state.vtype is None else state.vtype.encode(),
     "vlenb": lambda state: state.vlenb,
+    "tm": lambda state: _tiles(state).m,
+    "tn": lambda state: _tiles(state).n,
+    "tk": lambda state: _tiles(state).k,
 }
 _WRITE_BY_NAME: dict[str, Callable[[State, int], None]] = {
     "fflags": _setter("fflags", 31),

@@ -117,6 +117,11 @@ class Instruction:
         return self.name.startswith("v") and self.timing != "vset"
 
     @property
+    def is_custom(self) -> bool:
+        """Whether one of OXM-1's own engines executes the instruction."""
+        return self.extension.startswith("Xox")
+
+    @property
     def is_branch(self) -> bool:
         """Whether the instruction ends a basic block with a target."""
         return self.timing in ("branch", "jump")
@@ -148,6 +153,8 @@ DEFAULT_KINDS: dict[str, Kind] = {
     "offset12": "label", "offset20": "label",
 }  # fmt: skip
 DESTINATIONS = ("rd", "vd")
+# Tags whose number is the width of the operand's elements.
+SIZED_TAGS = ("f", "e", "v", "t", "tr", "acc")
 # Unmasked; a mask that must be there; the dynamic rounding mode.
 DEFAULTS: dict[str, int] = {"mask": 0, "v0": 1, "rm": 7}
 
@@ -155,8 +162,9 @@ DEFAULTS: dict[str, int] = {"mask": 0, "v0": 1, "rm": 7}
 def operands_of(syntax: str, *, reads_rd: bool = False) -> tuple[Operand, ...]:
     """Operands of an assembly pattern such as ``"+vd*2, vs1, vs2, vm"`` or ``"rd, imm12(rs1)"``.
 
-    ``+`` marks a destination that is also read; ``:f32`` a float format; ``:acc`` another register
-    file; ``*2`` and ``/2`` the element width relative to SEW; ``:e16`` a fixed element width;
+    ``+`` marks a destination that is also read; ``:f32`` a float format; ``:acc32`` another
+    register file and the width of its elements; ``*2`` and ``/2`` the element width relative to
+    SEW; ``:e16`` a fixed element width;
     ``:r4`` a fixed number of registers; ``:mask`` and ``:element`` one register that holds mask
     bits or a single element; ``:exact`` a rounding mode without effect; a trailing ``^3`` three
     segment fields.
@@ -177,7 +185,7 @@ def _operand(match: re.Match[str], reads_rd: bool) -> Operand:
     if match["scale"]:
         factor = int(match["scale"][1:])
         ratio = Fraction(factor) if match["scale"][0] == "*" else Fraction(1, factor)
-    width = {"f": size, "e": size, "mask": 1}.get(tag or "")
+    width = size if tag in SIZED_TAGS else 1 if tag == "mask" else None
     registers = {"r": size, "mask": 1, "element": 1}.get(tag or "")
     fields = int(match["fields"]) if match["fields"] else 1
     # A conversion that is always exact is written without a rounding mode, which then means 0.

@@ -14,6 +14,13 @@ A record's semantics is a short text such as ``rd = rs1 + imm12`` or
   cut to the element width. Functions of the *whole vector* group are exceptions, see there.
 * Float functions take and give bit patterns in the format that the operands have, round by the
   instruction's ``rm`` (the vector unit's by ``frm``) and give the canonical NaN.
+* ``rd[i < m, j < n] = e`` holds for every i and j in the ranges. Of a tile that is written so, all
+  elements outside the ranges become zero; a subscript without a range picks that row, and the other
+  rows stay. ``each(i < m, e)`` is the same for effects. Row i of a near-memory operand is register
+  number operand + i, modulo 8.
+* ``fold(k < n, e)`` computes ``e`` for ascending k, each time with the value so far in place of
+  the target's element.
+* In tile and near-memory statements floats round to nearest even and raise no flags.
 
 So one text serves an interpreter, generated code, SMT bit vectors, and (reading the float functions
 as field operations) exact rational or finite-field evaluation.
@@ -49,18 +56,52 @@ class Apply:
     arguments: tuple["Expression", ...]
 
 
-Expression = Name | Const | Apply
+@dataclass(frozen=True)
+class Index:
+    """An element ``name[i, j]`` of a tile or of a near-memory register."""
+
+    name: str
+    subscripts: tuple["Expression", ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """``variable < count``: the variable takes the values 0 to count - 1, ascending."""
+
+    variable: str
+    count: "Expression"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """``fold(range, body)``; the body reads the value so far as the statement's target."""
+
+    range: Range
+    body: "Expression"
+
+
+Expression = Name | Const | Apply | Index | Fold
 
 
 @dataclass(frozen=True)
 class Statement:
-    """``target = value``, or a value with an effect (a store, a jump) when ``target`` is None."""
+    """``target = value``, or a value with an effect (a store, a jump) when ``target`` is None.
+
+    ``subscripts`` are those of a target element, or the ranges of ``each``.
+    """
 
     target: str | None
     value: Expression
+    subscripts: tuple[Range | Expression, ...] = ()
 
 
-FIXED_NAMES = frozenset({"pc", "next", "sew", "v0"})
+FIXED_NAMES = frozenset(
+    {
+        "pc", "next", "sew", "v0",
+        "tm", "tn", "tk", "R",  # tile shape (elements, elements, bytes), rows of a full tile
+        "g", "h", "s", "W",     # near-memory registers by number, bytes of one of them
+    }
+)  # fmt: skip
 
 INTEGER = {
     "add": 2, "sub": 2, "mul": 2, "and": 2, "or": 2, "xor": 2, "shl": 2, "shr": 2, "neg": 1,
@@ -85,6 +126,7 @@ FLOAT = {
     "fcvt_odd": 1,     # the same, rounded to odd
     "widen": 1,        # exact, to twice the width
     "bf16_widen": 1, "bf16_narrow": 1,  # between bfloat16 and binary32
+    "e4m3_widen": 1, "e5m2_widen": 1,   # from the 8-bit formats of OCP OFP8 to binary32
     "f_to_s": 2, "f_to_u": 2,           # saturating, to n bits
     "f_to_s_rtz": 2, "f_to_u_rtz": 2,   # the same, always towards zero
     "s_to_f": 1, "u_to_f": 1,
@@ -113,13 +155,36 @@ WHOLE_VECTOR = {
     "mask_popcount": 1, "mask_first": 1, "mask_before": 1, "mask_including": 1, "mask_only": 1,
     "element0": 1, "insert0": 1,
 }  # fmt: skip
-OPERATIONS: dict[str, int] = INTEGER | FLOAT | MEMORY | CONTROL | WHOLE_VECTOR
+NEAR_MEMORY = {
+    # Arithmetic of the element type that ox.nm.on chose; lane_count(): elements in W bytes.
+    # Float results are binary32 until lane_round() makes them elements.
+    "lane_count": 0, "lane_add": 2, "lane_mul": 2, "lane_max": 2, "lane_round": 1,
+    "lane_mac": 3,    # lane_mac(a, b, c) = a * b + c with one rounding
+    "lane_sum": 1,    # of the lanes of a register, ascending from lane 0: binary32 or int32
+    "bank": 2,        # element l of the W bytes at an address of each unit's bank
+    "bank_store": 3,  # bank_store(address, l, element)
+    "spm": 2, "spm_store": 3,  # the same in the scratchpad
+    "unit": 0,        # number of the near-memory unit: a statement holds for each
+}  # fmt: skip
+ENGINE = {
+    "tile_release": 0,  # all tiles zero, the shape that of a full tile
+    "row_bytes": 0,     # tk where the target is an input tile, 4 * tn for an accumulator
+    "near_memory_on": 2, "near_memory_off": 0, "near_memory_wait": 0,
+    "copy_start": 2, "copy_wait": 1, "order": 0,
+    "thread_mask": 1, "spawn": 2, "split": 2, "join": 1, "barrier": 2, "predicate": 3,
+    "vote_all": 1, "vote_any": 1, "vote_uniform": 1, "ballot": 1,
+    "shuffle_up": 2, "shuffle_down": 2, "shuffle_butterfly": 2, "shuffle_index": 2,
+}  # fmt: skip
+OPERATIONS: dict[str, int] = (
+    INTEGER | FLOAT | MEMORY | CONTROL | WHOLE_VECTOR | NEAR_MEMORY | ENGINE
+)
 """Operation name to number of arguments."""
 
 BINARY: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or",
-    ast.BitXor: "xor", ast.LShift: "shl", ast.RShift: "shr", ast.Eq: "eq", ast.NotEq: "ne",
-    ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.USub: "neg", ast.Invert: "not",
+    ast.BitXor: "xor", ast.FloorDiv: "div", ast.LShift: "shl", ast.RShift: "shr", ast.Eq: "eq",
+    ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.USub: "neg",
+    ast.Invert: "not",
 }  # fmt: skip
 
 
@@ -133,14 +198,42 @@ def _statement(node: ast.stmt, text: str) -> Statement:
     match node:
         case ast.Assign(targets=[ast.Name(id=target)], value=value):
             return Statement(target, _expression(value, text))
+        case ast.Assign(targets=[ast.Subscript(ast.Name(id=target), place)], value=value):
+            return Statement(target, _expression(value, text), _subscripts(place, text))
+        case ast.Expr(value=ast.Call(func=ast.Name(id="each"), args=[*ranges, value])):
+            return Statement(None, _expression(value, text), _ranges(ranges, text))
         case ast.Expr(value=value):
             return Statement(None, _expression(value, text))
         case _:
             raise OxeggError(f"not a statement of the semantics language: {text!r}")
 
 
+def _subscripts(place: ast.expr, text: str) -> tuple[Range | Expression, ...]:
+    return _ranges(place.elts if isinstance(place, ast.Tuple) else [place], text)
+
+
+def _ranges(nodes: list[ast.expr], text: str) -> tuple[Range | Expression, ...]:
+    return tuple(_range(node, text) for node in nodes)
+
+
+def _range(node: ast.expr, text: str) -> Range | Expression:
+    match node:
+        case ast.Compare(left=ast.Name(id=variable), ops=[ast.Lt()], comparators=[count]):
+            return Range(variable, _expression(count, text))
+        case _:
+            return _expression(node, text)
+
+
 def _expression(node: ast.expr, text: str) -> Expression:
     match node:
+        case ast.Subscript(value=ast.Name(id=name), slice=place):
+            nodes = place.elts if isinstance(place, ast.Tuple) else [place]
+            return Index(name, tuple(_expression(part, text) for part in nodes))
+        case ast.Call(func=ast.Name(id="fold"), args=[over, body]):
+            steps = _range(over, text)
+            if not isinstance(steps, Range):
+                raise OxeggError(f"a fold needs a range: {text!r}")
+            return Fold(steps, _expression(body, text))
         case ast.Name(id=name):
             return Name(name)
         case ast.Constant(value=int(value)):
@@ -165,21 +258,42 @@ def _apply(operation: str, arguments: list[ast.expr], text: str) -> Apply:
     return Apply(operation, tuple(_expression(argument, text) for argument in arguments))
 
 
-def names(expression: Expression) -> Iterator[str]:
-    """Every name that an expression reads, in order, with repeats."""
+def names(expression: Expression | Range) -> Iterator[str]:
+    """Every name that an expression reads, in order, with repeats; not its own loop variables."""
     match expression:
         case Name(name):
             yield name
+        case Index(name, subscripts):
+            yield name
+            yield from (found for part in subscripts for found in names(part))
+        case Range(_, count):
+            yield from names(count)
+        case Fold(steps, body):
+            yield from names(steps)
+            yield from (found for found in names(body) if found != steps.variable)
         case Apply(_, arguments):
-            for argument in arguments:
-                yield from names(argument)
+            yield from (found for part in arguments for found in names(part))
         case Const():
             pass
 
 
+def statement_names(statement: Statement) -> Iterator[str]:
+    """Every name that a statement reads: of its value, its subscripts and its ranges."""
+    bound = {part.variable for part in statement.subscripts if isinstance(part, Range)}
+    for part in (*statement.subscripts, statement.value):
+        yield from (found for found in names(part) if found not in bound)
+
+
 def operations(expression: Expression) -> Iterator[str]:
     """Every operation that an expression applies, outermost first, with repeats."""
-    if isinstance(expression, Apply):
-        yield expression.operation
-        for argument in expression.arguments:
-            yield from operations(argument)
+    match expression:
+        case Apply(operation, arguments):
+            yield operation
+            yield from (found for part in arguments for found in operations(part))
+        case Index(_, subscripts):
+            yield from (found for part in subscripts for found in operations(part))
+        case Fold(steps, body):
+            yield from operations(steps.count)
+            yield from operations(body)
+        case Name() | Const():
+            pass

@@ -42,7 +42,7 @@ def test_arguments_follow_the_calling_convention():
         ([("vsetivli", 0, 4, 0xD2), ("vadd.vv", 9, 8, 8)], "can't start a group of 4"),
         ([("vsetivli", 0, 4, 0xD0), ("vadd.vv", 0, 8, 8, True)], "overlaps the mask"),
         ([("vsetivli", 0, 16, 0xD0), ("vle32.v", 8, 10)], "load of 64 bytes"),
-        ([("ox.mm.ss", 16, 0, 1)], "does not execute this instruction"),
+        ([("ox.tmv", 16, 0)], "an accumulator to an accumulator"),
         ([("ebreak",)], "no handler"),
         ([("addi", 8, 8, 1)], "callee-saved registers: x8"),
         ([("jalr", 0, 0, 10)], "no code: the jump target is data"),

@@ -1,0 +1,46 @@
+"""From a decoded instruction of OXM-1's own to the function that executes it."""
+
+from collections.abc import Callable
+
+from oxegg.isa import Instruction
+from oxegg.sim.accelerators import NO_ENGINE, StateFault
+from oxegg.sim.events import Event, TileEvent
+from oxegg.sim.state import State
+from oxegg.sim.tile_operations import compile_tile
+from oxegg.sim.vector_memory import Access
+
+Operation = Callable[..., int | None]
+Values = tuple[int | bool, ...]
+Note = Callable[[Event], None]
+
+
+def compile_custom(
+    record: Instruction, values: Values, state: State, access: Access, note: Note
+) -> Operation:
+    """The function of one instruction; it takes its x sources and gives the value of an x result.
+
+    ``note`` tells the clock what the time of this execution depends on. Raises ``StateFault`` when
+    the machine doesn't have the engine, ``ReservedEncoding`` for operands that it refuses.
+    """
+    return COMPILERS[record.extension](record, values, state, access, note)
+
+
+def _tile(
+    record: Instruction, values: Values, state: State, access: Access, note: Note
+) -> Operation:
+    tiles = state.accelerators.tiles
+    if tiles is None:
+        raise StateFault(NO_ENGINE.format("tensor engine"))
+    operation = compile_tile(record, values, tiles, state, access)
+    if not access.timed:
+        return operation
+
+    def timed(*sources: int) -> int | None:
+        if not tiles.is_full:
+            note(TileEvent(*tiles.shape))
+        return operation(*sources)
+
+    return timed
+
+
+COMPILERS = {"Xoxt": _tile}
