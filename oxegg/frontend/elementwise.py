@@ -8,7 +8,7 @@ from collections.abc import Callable
 from oxegg.errors import LoweringError
 from oxegg.frontend.dtypes import cast
 from oxegg.ir import ElementType, Term, const, pointwise
-from oxegg.ir.types import BOOL, F32, TYPES, U8
+from oxegg.ir.types import BOOL, F32, TYPES, U8, U64
 
 Build = Callable[..., Term]
 
@@ -66,12 +66,29 @@ def _logical(name: str) -> Build:
     return lambda *operands: pointwise(name, *map(truth, operands))
 
 
-def _bool_less(strict: bool) -> Build:
-    """Comparison of truth values: False < True."""
+def _compared(name: str) -> Build:
+    """A comparison; int64 with uint64 without a type that holds both, as NumPy does it."""
+
+    def build(a: Term, b: Term) -> Term:
+        if a.type is b.type:
+            return pointwise(name, a, b)
+        signed = a if a.type.is_signed else b
+        negative = pointwise("lt", signed, like(0, signed))
+        rest = pointwise(name, cast(a, U64), cast(b, U64))
+        if name == "ne" or (name != "eq" and signed is a):  # what a negative number gives
+            return pointwise("or", negative, rest)
+        return pointwise("and", pointwise("not", negative), rest)
+
+    return build
+
+
+def _less(strict: bool) -> Build:
+    """Order of numbers and of truth values: False < True."""
+    compare = _compared("lt" if strict else "le")
 
     def build(a: Term, b: Term) -> Term:
         if a.type is not BOOL:
-            return pointwise("lt" if strict else "le", a, b)
+            return compare(a, b)
         below = pointwise("not", a)
         return pointwise("and" if strict else "or", below, b)
 
@@ -281,12 +298,12 @@ ELEMENTWISE: dict[str, Build] = {
     "fmax": _number("maxnum", _op("max", "or")),
     "fmin": _number("minnum", _op("min", "and")),
     "clip": _clip,
-    "equal": _op("eq"),
-    "not_equal": _op("ne"),
-    "less": _bool_less(strict=True),
-    "less_equal": _bool_less(strict=False),
-    "greater": _swapped(_bool_less(strict=True)),
-    "greater_equal": _swapped(_bool_less(strict=False)),
+    "equal": _compared("eq"),
+    "not_equal": _compared("ne"),
+    "less": _less(strict=True),
+    "less_equal": _less(strict=False),
+    "greater": _swapped(_less(strict=True)),
+    "greater_equal": _swapped(_less(strict=False)),
     "logical_and": _logical("and"),
     "logical_or": _logical("or"),
     "logical_xor": _logical("xor"),

@@ -9,7 +9,19 @@ from typing import Any, cast
 import ml_dtypes
 import numpy as np
 import pytest
-from jaxtyping import BFloat16, Bool, Float16, Float32, Float64, Int8, Int32, Int64, UInt8, UInt16
+from jaxtyping import (
+    BFloat16,
+    Bool,
+    Float16,
+    Float32,
+    Float64,
+    Int8,
+    Int32,
+    Int64,
+    UInt8,
+    UInt16,
+    UInt64,
+)
 
 from oxegg.frontend.elementwise import ELEMENTWISE
 
@@ -124,6 +136,12 @@ def test_float_expressions(agree: Callable[..., Any], function: Callable[..., An
 )
 def test_integer_expressions(agree: Callable[..., Any], function: Callable[..., Any]) -> None:
     agree(function, B, INTEGERS)
+
+
+def test_int64_compares_with_uint64(agree: Callable[..., Any]) -> None:
+    signed, unsigned = Int64[np.ndarray, "m=150 one=1"], UInt64[np.ndarray, "n=90"]
+    agree(lambda i, u: (i < u, i <= u, i > u, i >= u, i == u, i != u), signed, unsigned)
+    agree(lambda i, u: (u < i, u <= i, u > i, u >= i, u == i, u != i), signed, unsigned)
 
 
 def test_half_precision_with_python_and_numpy_scalars(agree: Callable[..., Any]) -> None:
