@@ -7,7 +7,13 @@ part grows with kernel and lane choices, not with extents.
 from __future__ import annotations
 
 from oxegg.egraph.encode import Encoding
-from oxegg.egraph.rule_text import match_text, operator_key, signed_bits, variable_text
+from oxegg.egraph.rule_text import (
+    match_text,
+    operator_key,
+    pattern_keys,
+    signed_bits,
+    variable_text,
+)
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BOOL, INTEGERS, TYPES, ElementType
 from oxegg.rules.scalar_engine import supported
@@ -25,6 +31,9 @@ def _demand(variable: str, place: str) -> str:
 
 def selection_text(row: Selection, reorder: bool) -> list[str]:
     """Rules for one instruction: pointwise, accumulating, or folding lanes.
+
+    Some forms compute several operations (bools that differ are their exclusive or), so the names
+    of pointwise rules tell the operations as well.
 
     ``reorder``: whether float sums and products may be taken in any order.
     """
@@ -45,7 +54,8 @@ def selection_text(row: Selection, reorder: bool) -> list[str]:
     if row.reduction is None:
         atoms = f'(= l (At t c "{form.result}")) (> c 0) (= t {pattern}) {" ".join(guards)}'
         node = f'(Ins{len(children)} "{form.key}" {" ".join(children)})'
-        return [f'(rule ({atoms}) ((union l {node})) :ruleset physical :name "{form.key}")']
+        name = f"{form.key} {'+'.join(sorted(pattern_keys(row.pattern, type_)))}"
+        return [f'(rule ({atoms}) ((union l {node})) :ruleset physical :name "{name}")']
     key = operator_key(row.reduction, type_)
     matched = f'(= t (Red "{key}" k {pattern})) {" ".join(guards)}'
     tail = f'{len(children)} "{form.key}" k {" ".join(children)}'

@@ -87,6 +87,20 @@ def test_a_small_sum_saturates() -> None:
     assert prepared.saturated.stopped_by == "saturated"
 
 
+def test_two_operations_of_one_instruction_meet_in_one_kernel() -> None:
+    """Bools that differ are their exclusive or; i32 and u32 lose their upper half alike."""
+    a, b = (input_(n, TYPES["bool"], (COLUMN,)) for n in "ab")
+    i, u = (input_(n, TYPES[n], (COLUMN,)) for n in ("i32", "u32"))
+    narrow = [pointwise("convert", x, to=TYPES["i16"]) for x in (i, u)]
+    values = (pointwise("or", pointwise("ne", a, b), pointwise("xor", a, b)), *narrow)
+    outputs = tuple(Output(f"y{n}", value, (COLUMN,)) for n, value in enumerate(values))
+    prepared = prepare(Kernel("both", (a, b, i, u), outputs), allowed_rules("exact"), Limits())
+    assert programs.candidates(prepared.graph, load_machine("x60"), "dag", "cycles")
+    fired = {name for name, count in prepared.saturated.matches.items() if count}
+    assert {f"vmxor.mm/x-y/mm/bool/bool {key}.bool" for key in ("ne", "xor")} <= fired
+    assert {f"vnsrl.wi/x/v/i16/i16 convert.{of}.i16" for of in ("i32", "u32")} <= fired
+
+
 def _equal_values(send: Send) -> None:
     engine = Engine()
     engine.run(DECLARATIONS + ANALYSIS)
