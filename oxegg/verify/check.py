@@ -14,6 +14,7 @@ from oxegg.ir import Kernel, Output, run_kernel, topological
 from oxegg.ir.evaluate import to_layout
 from oxegg.verify.bounds import Bounds, analyse
 from oxegg.verify.inputs import InputSet, input_sets
+from oxegg.verify.left_open import settled
 
 Array = npt.NDArray[Any]
 Mode = Literal["exact", "real", "approx"]
@@ -56,7 +57,8 @@ class Verdict:
     ``error_over_bound``: largest |error| / bound over all float results (``None`` in mode exact
     and without float results; infinite where an error met a bound of 0). ``points``: elements
     compared; ``excluded``: elements that the source leaves open (overflow, NaN, undecided
-    comparisons). A check that compared nothing is not correct.
+    comparisons; in mode exact what :mod:`oxegg.verify.left_open` says). A check that compared
+    nothing is not correct.
     """
 
     correct: bool
@@ -146,14 +148,16 @@ def _compare_bits(
     del eps
     found: list[_Comparison] = []
     expected = run_kernel(kernel, chosen.arrays)
-    for out, mine, wanted in zip(kernel.outputs, got, expected, strict=True):
+    decided = settled(kernel, chosen.arrays)
+    for out, mine, wanted, known in zip(kernel.outputs, got, expected, decided, strict=True):
         reference = wanted.reshape(mine.shape)
-        same = _bits(mine) == _bits(reference)
+        same = (_bits(mine) == _bits(reference)) | ~known.reshape(mine.shape)
         if out.value.type.is_float:
             same = same | (np.isnan(mine) & np.isnan(reference))
         distance = np.where(same, 0.0, np.inf)
         failure = _worst(out, chosen.name, mine, reference, np.zeros(mine.shape), distance)
-        found.append(_Comparison(failure, None, mine.size, 0))
+        points = int(np.count_nonzero(known))
+        found.append(_Comparison(failure, None, points, mine.size - points))
     return found
 
 

@@ -163,6 +163,38 @@ def test_exact_demands_the_order_of_the_source() -> None:
         assert not check(MATMUL, RIGHT_RUNS["backwards"][1], mode="exact").correct
 
 
+def test_exact_demands_nothing_of_what_numpy_leaves_open() -> None:
+    """Floats out of an integer's range, and what depends on them; the sign of a NaN."""
+    x = input_("x", F32, (ROWS,))
+    converted = pointwise("convert", x, to=TYPES["u8"])
+    signed = pointwise("copysign", const(1.0, F32), x)
+    bits = pointwise("bitcast", x, to=I32)
+    values = np.array([-1, 255.5, 256, 0, np.nan, -np.inf, -0.5, 7, 1e30, 255, 3, 4], np.float32)
+    known = (values > -1) & (values < 256)
+
+    def verdict(term: Term, wrong: Callable[[Array], Array], where: Array) -> tuple[bool, int]:
+        source = kernel(term, (ROWS,), x)
+
+        def run(xs: list[Array]) -> list[Array]:
+            right = run_kernel(source, {"x": xs[0]})[0]
+            return [np.where(where, wrong(right), right).astype(right.dtype)]
+
+        found = check(source, run, mode="exact", sets=[InputSet("mine", {"x": values})])
+        return found.correct, found.excluded
+
+    plus_one = pointwise("add", converted, const(1, TYPES["u8"]))
+    for term in (converted, plus_one):
+        assert verdict(term, lambda right: right ^ 1, ~known) == (True, 5)
+        assert verdict(term, lambda right: right ^ 1, known) == (False, 5)
+    nothing = pointwise("and", converted, const(0, TYPES["u8"]))
+    assert verdict(nothing, lambda right: right ^ 1, ~known) == (False, 0)
+    nan = np.isnan(values)
+    assert verdict(signed, lambda right: -right, nan) == (True, 1)
+    assert verdict(signed, lambda right: -right, values == -1) == (False, 1)
+    assert verdict(bits, lambda right: right ^ -(2**31), nan) == (True, 1)
+    assert verdict(bits, lambda right: right ^ 1, values == -1) == (False, 1)
+
+
 @pytest.mark.parametrize("mode", ["exact", "real"])
 def test_integers_are_bit_exact_in_every_mode(mode: Any) -> None:
     a, b = input_("a", I8, (ROWS, DEPTH)), input_("b", I8, (DEPTH, COLS))
