@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from oxegg.emit.physical import Value
+from oxegg.emit.physical import Value, walk
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 
@@ -19,7 +19,8 @@ class LoopConflict(EmitError):
     """``value``'s loop would have to end inside itself: it needs a loop, and memory, of its own.
 
     As in ``x[a, b] + sum_a(x)[b] + sum_b(x)[a]``: whichever loop of the sum is outermost, one of
-    the two reductions can't be complete inside it.
+    the two reductions can't be complete inside it. In ``sum_b(cumsum_a(x)[a, b])`` the loop over b
+    has to be the innermost one for the sum, and the loop over a for the running sum.
     """
 
     def __init__(self, value: Value) -> None:
@@ -55,10 +56,11 @@ class LoopNode:
 def build(sinks: Sequence[Value], order: Sequence[Axis]) -> Level:
     """The loop tree of the stores ``sinks``; ``order`` ranks all their axes, outermost first.
 
-    Raises ``LoopConflict`` where a reduction can't be complete when it is used.
+    Raises ``LoopConflict`` where a reduction can't be complete when it is used, or a scan would
+    have to run along two loops at once.
     """
     rank = {axis: i for i, axis in enumerate(order)}
-    return _Builder(rank).level(list(sinks), frozenset(), set())
+    return _Builder(rank).level(list(sinks), frozenset(), set(), None)
 
 
 @dataclass
@@ -74,8 +76,11 @@ class _Builder:
     def __init__(self, rank: dict[Axis, int]) -> None:
         self.rank = rank
 
-    def level(self, sinks: list[Value], context: frozenset[Axis], done: set[int]) -> Level:
-        scan = self._scan(sinks, context, done)
+    def level(
+        self, sinks: list[Value], context: frozenset[Axis], done: set[int], loop: Axis | None
+    ) -> Level:
+        """The body of the loop over ``loop``, inside the loops over ``context``."""
+        scan = self._scan(sinks, context, done, loop)
         phase = self._phases(scan)
         level = Level()
         last = max(phase.values(), default=0)
@@ -89,22 +94,28 @@ class _Builder:
                     groups.setdefault((axis, lane_of(task) == axis), []).append(task)
             for (axis, strips), tasks in groups.items():
                 node = LoopNode(axis, strips, tasks)
-                node.body = self.level(tasks, context | {axis}, computed)
+                node.body = self.level(tasks, context | {axis}, computed, axis)
                 level.items.append(node)
         return level
 
     def _first_axis(self, task: Value, context: frozenset[Axis]) -> Axis:
         """The nest's order decides, as far as axes don't have to lie inside others.
 
-        The task's own closing axis, axes of scans, and axes of reductions whose results are used
+        The task's own closing axis, and axes of scans and reductions whose results are used
         inside while other axes of theirs are still open, all have to wait.
         """
         open_axes = task.domain - context
-        waiting = {task.axis} if task.closes_loop else set[Axis | None]()
-        waiting |= {v.axis for v in _carried_under(task, context)}
-        return min((open_axes - waiting) or open_axes, key=lambda a: self.rank[a])
+        carried = _carried_under(task, context)
+        waiting = {v.axis for v in [*carried, task] if v is not task or task.closes_loop}
+        free = open_axes - waiting if len(open_axes) > 1 else open_axes
+        if not free:
+            innermost = (v for v in walk([task]) if v in carried and v.axis in open_axes)
+            raise LoopConflict(next(innermost))
+        return min(free, key=lambda a: self.rank[a])
 
-    def _scan(self, sinks: list[Value], context: frozenset[Axis], done: set[int]) -> _Scan:
+    def _scan(
+        self, sinks: list[Value], context: frozenset[Axis], done: set[int], loop: Axis | None
+    ) -> _Scan:
         """Find what executes at this level and what each item needs from this level."""
         scan = _Scan()
         placed: set[int] = set()
@@ -115,7 +126,8 @@ class _Builder:
                 return
             placed.add(id(value))
             task = bool(value.domain - context)
-            if value.closes_loop and not task and not sink:
+            inside_itself = value.closes_loop and not sink
+            if not task and (inside_itself or (value.kind == "scan" and value.axis != loop)):
                 raise LoopConflict(value)
             found: list[Value] = []
             inside(value, found, set())
@@ -171,7 +183,7 @@ def lane_of(task: Value) -> Axis | None:
 
 
 def _carried_under(task: Value, context: frozenset[Axis]) -> list[Value]:
-    """Scans, reductions and folds with open axes that a task's work uses."""
+    """What a task's work uses: reductions and folds with open axes, scans with other open axes."""
     found: list[Value] = []
     stack, seen = list(task.operands), set[int]()
     while stack:
@@ -179,7 +191,7 @@ def _carried_under(task: Value, context: frozenset[Axis]) -> list[Value]:
         if id(value) in seen or not value.axes - context:
             continue
         seen.add(id(value))
-        if value.kind == "scan" or value.closes_loop:
+        if value.closes_loop or (value.kind == "scan" and value.axes - context - {value.axis}):
             found.append(value)
         stack.extend(value.operands)
     return found

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oxegg.emit.loop_tree import Level, LoopNode, build
+from oxegg.emit.loop_tree import Level, LoopConflict, LoopNode, build
 from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Value
 from oxegg.emit.stages import split
 from oxegg.errors import EmitError
@@ -123,6 +123,36 @@ def test_values_that_wait_for_each_other_are_refused() -> None:
     inner.operands = (scalar("add.f32", first, total),)
     with pytest.raises(EmitError, match="wait for each other"):
         build([store("y", total)], [R])
+
+
+def running(axis: Axis, operand: Value) -> Value:
+    return Value("scan", F32, operand.axes, operands=(operand,), axis=axis, name="add")
+
+
+def test_a_scan_runs_along_the_innermost_of_its_loops() -> None:
+    total = running(R, load("x", R, C))
+    (outer,) = loops(build([store("y", total, R, C)], [R, C]))
+    (inner,) = loops(outer.body)
+    assert (outer.axis, inner.axis) == (C, R)
+    assert total in values(inner.body)
+
+
+@pytest.mark.parametrize("order", [[R, C], [C, R]])
+def test_two_carried_values_do_not_share_their_loops(order: list[Axis]) -> None:
+    """The sum over C needs the loop over C innermost, the running sum along R that over R."""
+    first = running(R, load("x", R, C))
+    for result in (
+        store("y", reduction("add", C, first), R),
+        store("y", running(C, first), R, C),
+    ):
+        with pytest.raises(LoopConflict) as conflict:
+            build([result], order)
+        assert conflict.value.value is first
+        (stage,) = split(program(result))
+        kept, last = stage.stores
+        assert (kept.note, kept.operands) == ("spill", (first,))
+        assert last is result
+        build(stage.stores, order)
 
 
 def program(*stores: Value) -> PhysicalProgram:
