@@ -102,6 +102,9 @@ class NearMemory:
     write_latency_ns: Annotated[float, Real(0, 1000, "WL")]
     t_rfc_ns: Annotated[float, Real(0, 10000, "one refresh")]
     t_refi_ns: Annotated[float, Real(0, 1e6, "between refreshes; 0 without refresh")]
+    bank_bytes: Annotated[int, PowerOfTwo(64, 2**30, "bytes of each bank that a core may use")] = (
+        1 << 20
+    )
 
     @property
     def multiplier(self) -> float:
@@ -244,6 +247,11 @@ class Machine:
             return 0.0
         units = memory.channels * memory.units_per_channel
         return units * memory.width_bytes / memory.t_ccd_long_ns / self.cores / self.clock_ghz
+
+    @property
+    def near_memory_channels(self) -> int:
+        """Channels that this core can address: its own, or one that it shares with other cores."""
+        return max(1, self.near_memory.channels // self.cores) if self.near_memory else 0
 
     @property
     def has_tensor(self) -> bool:

@@ -3,14 +3,9 @@
 from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
+from oxegg.sim.memory import Memory
+from oxegg.sim.near_memory import NearMemoryUnits
 from oxegg.sim.tile import Tiles
-
-
-class StateFault(Exception):
-    """An instruction that an engine refuses in its present state; stops the run with a report."""
-
-
-NO_ENGINE = "this machine has no {}"
 
 
 @dataclass(frozen=True)
@@ -18,11 +13,16 @@ class Accelerators:
     """Engine states of one core; ``None`` for what the machine doesn't have."""
 
     tiles: Tiles | None = None
+    near_memory: NearMemoryUnits | None = None
 
 
 NO_ACCELERATORS = Accelerators()
 
 
-def accelerators(machine: Machine) -> Accelerators:
+def accelerators(machine: Machine, memory: Memory) -> Accelerators:
     """The engines of ``machine`` in their initial state."""
-    return Accelerators(tiles=Tiles(machine.tensor.rows) if machine.tensor else None)
+    near = machine.near_memory
+    return Accelerators(
+        tiles=Tiles(machine.tensor.rows) if machine.tensor else None,
+        near_memory=(NearMemoryUnits(near, machine.near_memory_channels, memory) if near else None),
+    )

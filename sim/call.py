@@ -10,12 +10,14 @@ import numpy.typing as npt
 from oxegg.costmodels import Machine
 from oxegg.errors import SimulationError, UsageError
 from oxegg.sim.accelerators import accelerators
+from oxegg.sim.banks import bank_count, place_in_banks, read_from_banks
 from oxegg.sim.clock import Clock
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
 from oxegg.sim.memory import (
     DEFAULT_SPACE,
     DRAM_BASE,
     LINE,
+    NEAR_MEMORY_BASE,
     SPM_BASE,
     STACK_BYTES,
     TEXT_BASE,
@@ -37,8 +39,9 @@ class Buffer:
     """Memory that a kernel gets a pointer to.
 
     ``data`` is an array (copied in, and out again) or a size in bytes (zeroed). ``place`` says in
-    which memory it lies. ``align`` and ``offset``: the address is ``offset`` bytes after a multiple
-    of ``align``.
+    which memory it lies; of a buffer in ``near_memory`` each bank holds an equal part, and the
+    pointer is to the part in bank 0. ``align`` and ``offset``: the address is ``offset`` bytes
+    after a multiple of ``align``.
     """
 
     data: Array | int
@@ -96,7 +99,7 @@ def call(
     memory.write(TEXT_BASE, code)
     stack = _place_stack(memory)
     addresses = _place_buffers(memory, machine, buffers)
-    state = State(memory, machine.vlen, accelerators(machine))
+    state = State(memory, machine.vlen, accelerators(machine, memory))
     _pass_arguments(state, arguments, addresses)
     state.x[RA], state.x[SP] = RETURN_ADDRESS, stack
     clock = Clock(machine) if timing else None
@@ -105,7 +108,8 @@ def call(
     engine.run(TEXT_BASE + entry, RETURN_ADDRESS, max_instructions)
     _check_convention(saved, _saved_registers(state))
     arrays = tuple(
-        _array(memory, buffer, address) for buffer, address in zip(buffers, addresses, strict=True)
+        _array(memory, machine, buffer, address)
+        for buffer, address in zip(buffers, addresses, strict=True)
     )
     executed = {pc - TEXT_BASE: count for pc, count in sorted(engine.executed().items())}
     if clock is None:
@@ -139,15 +143,22 @@ def _place_stack(memory: Memory) -> int:
 
 def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) -> list[int]:
     """Map and fill the buffers; gives their addresses."""
-    free: dict[Place, int] = {"spm": SPM_BASE, "dram": DRAM_BASE}
+    free: dict[Place, int] = {
+        "spm": SPM_BASE, "dram": DRAM_BASE, "near_memory": NEAR_MEMORY_BASE
+    }  # fmt: skip
     addresses: list[int] = []
     for number, buffer in enumerate(buffers):
         start = -(-free[buffer.place] // buffer.align) * buffer.align + buffer.offset
-        memory.map(start, buffer.size, buffer.place, f"buffer {number}")
-        if not isinstance(buffer.data, int):
-            memory.write(start, buffer.data.tobytes())
+        size = buffer.size
+        data = None if isinstance(buffer.data, int) else buffer.data.tobytes()
+        if buffer.place == "near_memory":
+            place_in_banks(memory, machine, start, size, f"buffer {number}", data)
+            size //= bank_count(machine)
+        else:
+            memory.map(start, size, buffer.place, f"buffer {number}")
+            memory.write(start, data or b"")
         addresses.append(start)
-        free[buffer.place] = -(-(start + buffer.size) // LINE) * LINE + LINE
+        free[buffer.place] = -(-(start + size) // LINE) * LINE + LINE
     used = sum(-(-b.size // LINE) * LINE for b in buffers if b.place == "spm")
     if used > machine.spm_bytes:
         raise UsageError(
@@ -196,8 +207,14 @@ def _check_convention(before: Mapping[str, int], after: Mapping[str, int]) -> No
         )
 
 
-def _array(memory: Memory, buffer: Buffer, address: int) -> Array:
-    raw = np.frombuffer(memory.read(address, buffer.size), np.uint8).copy()
+def _array(memory: Memory, machine: Machine, buffer: Buffer, address: int) -> Array:
+    banked = buffer.place == "near_memory"
+    data = (
+        read_from_banks(memory, machine, address, buffer.size)
+        if banked
+        else memory.read(address, buffer.size)
+    )
+    raw = np.frombuffer(data, np.uint8).copy()
     if isinstance(buffer.data, int):
         return raw
     return raw.view(buffer.data.dtype).reshape(buffer.data.shape)

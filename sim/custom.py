@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 from oxegg.isa import Instruction
-from oxegg.sim.accelerators import NO_ENGINE, StateFault
 from oxegg.sim.events import Event, TileEvent
+from oxegg.sim.faults import StateFault
+from oxegg.sim.near_memory_operations import compile_near_memory
 from oxegg.sim.state import State
 from oxegg.sim.tile_operations import compile_tile
 from oxegg.sim.vector_memory import Access
 
 Operation = Callable[..., int | None]
 Values = tuple[int | bool, ...]
+NO_ENGINE = "this machine has no {}"
 Note = Callable[[Event], None]
 
 
@@ -43,4 +45,13 @@ def _tile(
     return timed
 
 
-COMPILERS = {"Xoxt": _tile}
+def _near_memory(
+    record: Instruction, values: Values, state: State, access: Access, note: Note
+) -> Operation:
+    units = state.accelerators.near_memory
+    if units is None:
+        raise StateFault(NO_ENGINE.format("near-memory units"))
+    return compile_near_memory(record, values, units, access, note)
+
+
+COMPILERS = {"Xoxt": _tile, "Xoxn": _near_memory}

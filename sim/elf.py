@@ -64,7 +64,7 @@ def run_elf(
     memory.map(heap, HEAP_BYTES, "dram", "the heap")
     stack = heap + HEAP_BYTES + PAGE
     memory.map(stack, STACK_BYTES, "dram", "the stack")
-    state = State(memory, machine.vlen, accelerators(machine))
+    state = State(memory, machine.vlen, accelerators(machine, memory))
     state.x[SP] = _initial_stack(memory, stack + STACK_BYTES, [str(path), *arguments])
     clock = Clock(machine) if timing else None
     system = _System(machine, heap)

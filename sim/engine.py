@@ -9,11 +9,11 @@ import numpy as np
 
 from oxegg.errors import OxeggError, SimulationError
 from oxegg.isa.semantics import Apply
-from oxegg.sim.accelerators import StateFault
 from oxegg.sim.blocks import Block, BlockSource, Decoded, form_block
 from oxegg.sim.clock import Clock
 from oxegg.sim.custom import compile_custom
 from oxegg.sim.events import Event
+from oxegg.sim.faults import StateFault
 from oxegg.sim.host_float import (
     NAN,
     divide,

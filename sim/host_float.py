@@ -171,6 +171,13 @@ def canonical(array: Array) -> Array:
     return np.where(nan, array.dtype.type(NAN), array) if nan.any() else array
 
 
+def bf16_narrow(bits: Array) -> Array:
+    """binary32 patterns to bfloat16 patterns, to nearest even."""
+    rounded = (bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)
+    nan = bits & np.uint32(0x7FFF_FFFF) > np.uint32(0x7F80_0000)
+    return np.where(nan, np.uint32(0x7FC0), rounded)
+
+
 def to_int_array(values: Array, bits: int, signed: bool, truncate: bool) -> Array:
     """Integers that floats round to (to nearest even or towards zero), saturated to ``bits``."""
     whole = np.trunc(values) if truncate else np.rint(values)

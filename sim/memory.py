@@ -19,11 +19,12 @@ LINE = 1 << LINE_SHIFT
 
 TEXT_BASE = 0x0001_0000
 SPM_BASE = 0x0800_0000
+NEAR_MEMORY_BASE = 0x0C00_0000
 DRAM_BASE = 0x1000_0000
 STACK_BYTES = 1 << 20
 DEFAULT_SPACE = 1 << 29
 
-Place = Literal["spm", "dram"]
+Place = Literal["spm", "dram", "near_memory"]
 
 
 class MemoryFault(Exception):
@@ -62,6 +63,7 @@ class Memory:
         self.touched_lines = np.frombuffer(self.touched, np.uint8)
         self._regions: list[Region] = []
         self._starts: list[int] = []
+        self._locked: list[Region] = []
 
     def map(
         self,
@@ -79,15 +81,41 @@ class Memory:
             raise SimulationError(
                 f"{name}: {start:#x}..{stop:#x} lies outside the {self.space:#x}-byte address space"
             )
-        index = bisect_right(self._starts, start)
-        self._regions.insert(index, Region(start, stop, place, writable, executable, name))
-        self._starts.insert(index, start)
-        first, last = (start + LINE - 1) >> LINE_SHIFT, stop >> LINE_SHIFT
-        if writable and last > first:
+        self._insert(Region(start, stop, place, writable, executable, name))
+
+    def _insert(self, region: Region) -> None:
+        index = bisect_right(self._starts, region.start)
+        self._regions.insert(index, region)
+        self._starts.insert(index, region.start)
+        first, last = (region.start + LINE - 1) >> LINE_SHIFT, region.stop >> LINE_SHIFT
+        if region.writable and last > first:
             ones = b"\x01" * (last - first)
             self.functional[first:last] = ones
-            if place == "spm":
+            if region.place == "spm":
                 self.timed[first:last] = ones
+
+    def lock(self, start: int, stop: int) -> None:
+        """Refuse ordinary accesses to the regions in ``[start, stop)`` until ``unlock``."""
+        inside = [r for r in self._regions if start <= r.start < stop]
+        self._locked += inside
+        self._regions = [region for region in self._regions if region not in inside]
+        self._starts = [region.start for region in self._regions]
+        for region in inside:
+            first, last = region.start >> LINE_SHIFT, region.stop + LINE - 1 >> LINE_SHIFT
+            self.functional[first:last] = self.timed[first:last] = bytes(last - first)
+
+    def unlock(self, start: int, stop: int) -> None:
+        """Allow ordinary accesses again to what ``lock`` took."""
+        for region in [r for r in self._locked if start <= r.start < stop]:
+            self._locked.remove(region)
+            self._insert(region)
+
+    def locked_region(self, address: int, size: int) -> Region:
+        """The locked region that holds the access; raises ``MemoryFault`` when there is none."""
+        for region in self._locked:
+            if region.start <= address and address + size <= region.stop:
+                return region
+        raise MemoryFault(f"near-memory access of {size} bytes at {address:#x} outside all buffers")
 
     def write(self, address: int, data: bytes) -> None:
         """Set bytes from outside the simulated program, without any check."""
@@ -108,6 +136,10 @@ class Memory:
         region = self.holder(address, size)
         if region is None:
             verb = "store" if write else "load"
+            if any(r.start < address + size and address < r.stop for r in self._locked):
+                raise MemoryFault(
+                    f"{verb} of {size} bytes at {address:#x}, whose channel is in near-memory mode"
+                )
             raise MemoryFault(f"{verb} of {size} bytes at {address:#x} outside all buffers")
         if write and not region.writable:
             raise MemoryFault(f"store of {size} bytes at {address:#x} into {region.name}")

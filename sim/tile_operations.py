@@ -11,11 +11,10 @@ import numpy as np
 
 from oxegg.isa import Instruction
 from oxegg.sim import fp8
-from oxegg.sim.accelerators import StateFault
-from oxegg.sim.host_float import NAN, fma32_array, minimum_number
+from oxegg.sim.faults import StateFault
+from oxegg.sim.host_float import NAN, bf16_narrow, fma32_array, minimum_number
 from oxegg.sim.state import State
 from oxegg.sim.tile import FIRST_ACCUMULATOR, Array, Tiles
-from oxegg.sim.vector_elementwise import bf16_narrow
 from oxegg.sim.vector_groups import ReservedEncoding
 from oxegg.sim.vector_memory import Access
 

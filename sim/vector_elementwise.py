@@ -12,7 +12,14 @@ from oxegg.isa import Instruction
 from oxegg.isa.semantics import Apply, Expression, Name, names
 from oxegg.sim import ieee
 from oxegg.sim.element_code import FLOAT_RESULT, RING, ElementCode
-from oxegg.sim.host_float import canonical, fma_array, minimum_number, store_float, to_int_array
+from oxegg.sim.host_float import (
+    bf16_narrow,
+    canonical,
+    fma_array,
+    minimum_number,
+    store_float,
+    to_int_array,
+)
 from oxegg.sim.integers import quotient_array, remainder_array, round_shift
 from oxegg.sim.reference import Context
 from oxegg.sim.vector_groups import Group
@@ -29,13 +36,6 @@ HELPERS: dict[str, Any] = {
     "quotient_array": quotient_array, "remainder_array": remainder_array,
     "round_shift": round_shift,
 }  # fmt: skip
-
-
-def bf16_narrow(bits: Array) -> Array:
-    """binary32 patterns to bfloat16 patterns, to nearest even."""
-    rounded = (bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)
-    nan = bits & np.uint32(0x7FFF_FFFF) > np.uint32(0x7F80_0000)
-    return np.where(nan, np.uint32(0x7FC0), rounded)
 
 
 def saturator(views: Views) -> Callable[[Array, int, int], Array]:

@@ -1,0 +1,51 @@
+"""Buffers in the near-memory region: a slice of the same size at the same offset of every bank."""
+
+from oxegg.costmodels import Machine
+from oxegg.costmodels.machine import NearMemory
+from oxegg.errors import UsageError
+from oxegg.sim.memory import NEAR_MEMORY_BASE, Memory
+
+
+def _engine(machine: Machine) -> NearMemory:
+    if machine.near_memory is None:
+        raise UsageError(
+            f"{machine.name} has no near-memory units", hint='place the buffer in "spm" or "dram"'
+        )
+    return machine.near_memory
+
+
+def bank_count(machine: Machine) -> int:
+    """Banks of one core; raises ``UsageError`` without near-memory units."""
+    return machine.near_memory_channels * _engine(machine).units_per_channel
+
+
+def bank_addresses(machine: Machine, address: int) -> list[int]:
+    """Addresses in each bank of what lies at ``address`` in bank 0."""
+    size = _engine(machine).bank_bytes
+    return [address + bank * size for bank in range(bank_count(machine))]
+
+
+def place_in_banks(
+    memory: Memory, machine: Machine, address: int, size: int, name: str, data: bytes | None
+) -> None:
+    """Map ``size`` bytes, an equal part in each bank, and fill them with ``data``."""
+    part, rest = divmod(size, bank_count(machine))
+    if rest:
+        raise UsageError(
+            f"{name}: {size} bytes don't divide into {bank_count(machine)} banks",
+            hint="make the first axis of its array the banks",
+        )
+    if address + part > NEAR_MEMORY_BASE + _engine(machine).bank_bytes:
+        raise UsageError(
+            f"{name}: a bank of {machine.name} has {_engine(machine).bank_bytes} bytes"
+        )
+    for bank, start in enumerate(bank_addresses(machine, address)):
+        memory.map(start, part, "near_memory", f"{name} in bank {bank}")
+        if data is not None:
+            memory.write(start, data[bank * part : (bank + 1) * part])
+
+
+def read_from_banks(memory: Memory, machine: Machine, address: int, size: int) -> bytes:
+    """The bytes of all parts, bank by bank."""
+    part = size // bank_count(machine)
+    return b"".join(memory.read(start, part) for start in bank_addresses(machine, address))
