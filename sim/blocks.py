@@ -14,7 +14,8 @@ from oxegg.isa.semantics import Apply, Expression, Statement
 from oxegg.isa.text import operand_text
 from oxegg.sim.compressed import expand
 from oxegg.sim.memory import LINE_SHIFT
-from oxegg.sim.scalar_code import ScalarCode
+from oxegg.sim.scalar_code import DYNAMIC, ScalarCode
+from oxegg.sim.state import Mode
 from oxegg.sim.vector import scalar_sources
 
 MAX_LENGTH = 64
@@ -77,10 +78,10 @@ def decode_at(fetch: Callable[[int], int], pc: int) -> Decoded:
     return Decoded(pc, 4, record, values)
 
 
-def form_block(fetch: Callable[[int], int], pc: int) -> Block:
-    """The block that starts at ``pc``."""
+def form_block(fetch: Callable[[int], int], pc: int, limit: int = MAX_LENGTH) -> Block:
+    """The block of at most ``limit`` instructions that starts at ``pc``."""
     found: list[Decoded] = []
-    while len(found) < MAX_LENGTH:
+    while len(found) < limit:
         try:
             decoded = decode_at(fetch, pc)
         except OxeggError:
@@ -103,8 +104,9 @@ class BlockSource:
     """Python source of one block, and the guest instruction behind each of its lines."""
 
     block: Block
-    frm: int
+    mode: Mode
     timed: bool
+    track_flags: bool
     new_site: Callable[[Decoded, int], int]
     """Registers a vector instruction (and its place in the block); gives its site number."""
 
@@ -152,6 +154,10 @@ class BlockSource:
 
     def _instruction(self, decoded: Decoded) -> None:
         record, operands = decoded.record, decoded.operands
+        reason = self._refusal(record, operands)
+        if reason:
+            self._emit(f"raise IllegalInstruction({reason!r})")
+            return
         for operand in record.operands:
             number = operands[operand.name]
             if operand.kind == "x" and operand.reads and number and number not in self._written:
@@ -162,6 +168,19 @@ class BlockSource:
             self._set_vl(decoded)
         else:
             self._scalar(decoded)
+
+    def _refusal(self, record: Instruction, operands: Mapping[str, int]) -> str | None:
+        """Why the instruction is illegal in this mode, if it is."""
+        mode = self.mode
+        if mode.float_off and record.is_float:
+            return "the float unit is off (mstatus.FS)"
+        if mode.vector_off and (record.is_vector or record.timing == "vset"):
+            return "the vector unit is off (mstatus.VS)"
+        # Vector float instructions refuse a reserved frm even where they don't round.
+        dynamic = operands.get("rm") == DYNAMIC or (record.is_vector and record.is_float)
+        if mode.frm > 4 and dynamic:
+            return f"rounding mode {mode.frm} in frm is reserved"
+        return None
 
     def _write(self, register: int, source: str) -> None:
         if register:
@@ -188,6 +207,8 @@ class BlockSource:
             self._emit(f"fq[{operands['rd']}] = {call}")
         else:
             self._emit(call)
+        if self.mode.vstart and record.is_vector:
+            self._emit("state.clear_vstart()")
         if "fault_first" in record.semantics:
             self._emit("ops = state.refresh()")
 
@@ -210,8 +231,9 @@ class BlockSource:
 
     def _scalar(self, decoded: Decoded) -> None:
         code = ScalarCode(
-            decoded.record, decoded.operands, decoded.pc, decoded.length, self.frm, self._load
-        )
+            decoded.record, decoded.operands, decoded.pc, decoded.length, self.mode.frm,
+            self.track_flags, self._load,
+        )  # fmt: skip
         writes: list[tuple[int, str]] = []
         effects: list[Statement] = []
         statements = decoded.record.statements

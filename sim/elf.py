@@ -8,8 +8,8 @@ from oxegg.costmodels import Machine
 from oxegg.errors import UsageError
 from oxegg.sim.accelerators import accelerators
 from oxegg.sim.clock import Clock
-from oxegg.sim.elf_image import read_image
-from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine, Exited
+from oxegg.sim.elf_image import Image, read_image
+from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine, Exited, with_flags_if_observed
 from oxegg.sim.memory import DEFAULT_SPACE, LINE, STACK_BYTES, Memory
 from oxegg.sim.state import State
 
@@ -44,16 +44,39 @@ def run_elf(
     arguments: Sequence[str] = (),
     timing: bool = True,
     max_instructions: int = MAX_INSTRUCTIONS,
+    fill_agnostic: bool = False,
 ) -> ElfResult:
     """Run the program at ``path`` from its entry point to its exit.
 
-    All of its memory counts as DRAM behind L2. Raises ``UsageError`` for a file that is no static
-    RV64 program and ``SimulationError`` for a fault.
+    All of its memory counts as DRAM behind L2. ``fill_agnostic`` puts ones into agnostic vector
+    elements; else they stay undisturbed, as on most hardware. Raises ``UsageError`` for a file that
+    is no static RV64 program and ``SimulationError`` for a fault.
     """
     image = read_image(Path(path))
+
+    def run(track_flags: bool) -> ElfResult:
+        return _run(
+            image, [str(path), *arguments], machine, timing=timing, track_flags=track_flags,
+            max_instructions=max_instructions, fill_agnostic=fill_agnostic,
+        )  # fmt: skip
+
+    return with_flags_if_observed(run)
+
+
+def _run(
+    image: Image,
+    command: Sequence[str],
+    machine: Machine,
+    *,
+    timing: bool,
+    max_instructions: int,
+    fill_agnostic: bool,
+    track_flags: bool,
+) -> ElfResult:
+    """One run from the beginning."""
     top = image.end + HEAP_BYTES + STACK_BYTES + 4 * PAGE
     if top > MAX_SPACE:
-        raise UsageError("the program does not fit below 4 GiB", where=str(path))
+        raise UsageError("the program does not fit below 4 GiB", where=command[0])
     memory = Memory(max(DEFAULT_SPACE, 1 << (top - 1).bit_length()))
     for address, data, size, writable, executable in image.segments:
         memory.map(
@@ -64,8 +87,11 @@ def run_elf(
     memory.map(heap, HEAP_BYTES, "dram", "the heap")
     stack = heap + HEAP_BYTES + PAGE
     memory.map(stack, STACK_BYTES, "dram", "the stack")
-    state = State(memory, machine.vlen, accelerators(machine, memory))
-    state.x[SP] = _initial_stack(memory, stack + STACK_BYTES, [str(path), *arguments])
+    state = State(
+        memory, machine.vlen, accelerators(machine),
+        track_flags=track_flags, fill_agnostic=fill_agnostic,
+    )  # fmt: skip
+    state.x[SP] = _initial_stack(memory, stack + STACK_BYTES, command)
     clock = Clock(machine) if timing else None
     system = _System(machine, heap)
     engine = Engine(state, clock, system.call)

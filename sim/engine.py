@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from oxegg.errors import OxeggError, SimulationError
+from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.isa.semantics import Apply
-from oxegg.sim.blocks import Block, BlockSource, Decoded, form_block
+from oxegg.sim.blocks import MAX_LENGTH, Block, BlockSource, Decoded, form_block
 from oxegg.sim.clock import Clock
 from oxegg.sim.custom import compile_custom
 from oxegg.sim.events import Event
-from oxegg.sim.faults import StateFault
+from oxegg.sim.accelerators import StateFault
 from oxegg.sim.host_float import (
     NAN,
     divide,
@@ -36,13 +37,15 @@ from oxegg.sim.integers import (
 )
 from oxegg.sim.memory import MemoryFault
 from oxegg.sim.reference import Context
-from oxegg.sim.state import State, VectorConfig
+from oxegg.sim.state import Mode, State, VectorConfig
 from oxegg.sim.vector import compile_vector
 from oxegg.sim.vector_groups import ReservedEncoding
 from oxegg.sim.vector_memory import Access
 
+Result = TypeVar("Result")
 BLOCK_FILE = "<guest block>"
 MAX_INSTRUCTIONS = 10**12
+FLAG_CSRS = frozenset({CSR_NUMBERS["fflags"], CSR_NUMBERS["fcsr"]})
 HELPERS: dict[str, Any] = {
     "NAN": NAN, "divide": divide, "float_to_int": float_to_int, "fma32": fma32, "fma64": fma64,
     "square_root": square_root, "unbox": unbox, "byte_or": byte_or, "byte_reverse": byte_reverse,
@@ -60,6 +63,28 @@ class Exited(Exception):
         self.code = code
 
 
+class FlagsObserved(Exception):
+    """The program is about to read fflags, which were not tracked so far: run it once more.
+
+    Few programs ever read the accrued float exceptions, and tracking them costs all the speed of
+    host floats. So the first run goes without. The one way to observe flags is to read fflags or
+    fcsr into a register, and a program that gets there is run again from its start with tracking:
+    nothing has left the simulator by then, and runs are deterministic, so nobody sees a difference.
+    """
+
+
+def with_flags_if_observed(run: Callable[[bool], Result]) -> Result:
+    """``run(track_flags)``, which makes everything anew, without tracking if that suffices."""
+    try:
+        return run(False)
+    except FlagsObserved:
+        return run(True)
+
+
+class IllegalInstruction(Exception):
+    """An instruction that the hart refuses in its present mode."""
+
+
 class NoSemantics(Exception):
     """An instruction that has no meaning here: a call without a handler, an unknown CSR."""
 
@@ -72,6 +97,7 @@ class Translated:
     source: BlockSource | None
     run: Callable[[], int]
     length: int
+    changes_mode: bool
     runs: int = 0
 
 
@@ -87,7 +113,7 @@ class Engine:
     system_call: Callable[[State], None] | None = None
     events: list[tuple[int, Event]] = field(default_factory=list[tuple[int, Event]])
     sites: list[tuple[Decoded, int]] = field(default_factory=list[tuple[Decoded, int]])
-    _blocks: dict[int, dict[int, Translated]] = field(default_factory=dict[Any, Any])
+    _blocks: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
 
     def __post_init__(self) -> None:
         state, memory = self.state, self.state.memory
@@ -97,7 +123,8 @@ class Engine:
             "fi": state.f_u32, "state": state, "u8": memory.u8, "u16": memory.u16,
             "u32": memory.u32, "u64": memory.u64, "timed": memory.timed,
             "functional": memory.functional, "access": self._access,
-            "store_conditional": self._store_conditional, "NoSemantics": NoSemantics,
+            "store_conditional": self._store_conditional,
+            "IllegalInstruction": IllegalInstruction,
         }  # fmt: skip
         state.refresh()
 
@@ -117,7 +144,7 @@ class Engine:
 
     def _loop(self, pc: int, stop: int, limit: int) -> None:
         clock, events, state = self.clock, self.events, self.state
-        blocks = self._blocks.setdefault(state.frm, {})
+        blocks = self._blocks.setdefault(state.mode, {})
         while pc != stop:
             translated = blocks.get(pc)
             if translated is None:
@@ -129,7 +156,7 @@ class Engine:
                 translated.runs += 1
                 state.instructions += translated.length
                 raise
-            except SimulationError:
+            except (SimulationError, FlagsObserved):
                 raise
             except Exception as error:
                 raise self._explain(error, translated) from error
@@ -146,8 +173,8 @@ class Engine:
                     f"more than {limit} instructions executed, pc = {target:#x}",
                     hint="raise max_instructions if the program is meant to run this long",
                 )
-            if translated.source is None:
-                blocks = self._blocks.setdefault(state.frm, {})
+            if translated.changes_mode:
+                blocks = self._blocks.setdefault(state.mode, {})
             pc = target
 
     def executed(self) -> dict[int, int]:
@@ -170,18 +197,22 @@ class Engine:
         return memory.u16[pc >> 1]
 
     def _translate(self, pc: int) -> Translated:
+        mode = self.state.mode
         try:
-            block = form_block(self._fetch, pc)
+            block = form_block(self._fetch, pc, 1 if mode.vstart else MAX_LENGTH)
         except (OxeggError, MemoryFault) as error:
             message = error.message if isinstance(error, OxeggError) else f"no code: {error}"
             raise SimulationError(f"pc = {pc:#x}: {message}") from error
         if block.special:
-            return Translated(block, None, lambda: self._special(block.instructions[0]), 1)
-        source = BlockSource(block, self.state.frm, self.clock is not None, self._new_site)
+            return Translated(block, None, lambda: self._special(block.instructions[0]), 1, True)
+        source = BlockSource(
+            block, mode, self.clock is not None, self.state.track_flags, self._new_site
+        )
         text = source.generate()
         namespace: dict[str, Any] = {**self._namespace, **source.bindings}
         exec(compile(text, BLOCK_FILE, "exec"), namespace)
-        return Translated(block, source, namespace["block"], len(block.instructions))
+        length = len(block.instructions)
+        return Translated(block, source, namespace["block"], length, mode.vstart)
 
     def _new_site(self, decoded: Decoded, place: int) -> int:
         self.sites.append((decoded, place))
@@ -243,6 +274,8 @@ class Engine:
         immediate = "zimm" in operands
         source = operands["zimm" if immediate else "rs1"]
         new = source if immediate else state.x[source]
+        if rd and number in FLAG_CSRS and not state.track_flags:
+            raise FlagsObserved
         try:
             old = state.read_csr(number)
             if value.operation == "csr_swap":
@@ -264,7 +297,7 @@ class Engine:
         if translated.source is not None:
             decoded = translated.source.place_of_line(_block_line(error.__traceback__))
         match error:
-            case MemoryFault() | ReservedEncoding() | StateFault():
+            case MemoryFault() | ReservedEncoding() | StateFault() | IllegalInstruction():
                 reason = str(error)
             case NoSemantics():
                 reason = str(error)

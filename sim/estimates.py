@@ -3,7 +3,8 @@
 from functools import cache
 from math import isqrt
 
-from oxegg.sim.ieee import DOWN, NEAREST_AWAY, NEAREST_EVEN, UP, Format
+from oxegg.sim import ieee
+from oxegg.sim.ieee import Flags, Format
 
 
 @cache
@@ -28,20 +29,23 @@ def _root_entry(index: int) -> int:
     return (root + 1) // 2 - 128
 
 
-def frec7(form: Format, a: int, mode: int) -> int:
+def frec7(form: Format, a: int, mode: int, flags: Flags | None = None) -> int:
     """Estimate of 1/a, good to 7 bits."""
     sign, magnitude = a & form.sign, a & (form.sign - 1)
+    accrued = flags or Flags()
     if magnitude > form.infinity:
+        accrued.accrue(ieee.INVALID if form.is_signaling(a) else 0)
         return form.nan
     if magnitude == form.infinity:
         return sign
     if magnitude == 0:
+        accrued.accrue(ieee.DIVIDE_BY_ZERO)
         return sign | form.infinity
     bits = form.precision - 1
     field, fraction = _normalised(form, magnitude)
     if field < -1:
-        to_infinity = mode in (NEAREST_EVEN, NEAREST_AWAY) or mode == (DOWN if sign else UP)
-        return sign | (form.infinity if to_infinity else form.infinity - 1)
+        accrued.accrue(ieee.OVERFLOW | ieee.INEXACT)
+        return sign | ieee.overflowed(form, sign != 0, mode)
     result = reciprocal_table()[fraction >> (bits - 7)] << (bits - 7)
     exponent = 2 * form.bias - 1 - field
     if exponent <= 0:
@@ -50,13 +54,17 @@ def frec7(form: Format, a: int, mode: int) -> int:
     return sign | exponent << bits | result
 
 
-def frsqrt7(form: Format, a: int, mode: int) -> int:
+def frsqrt7(form: Format, a: int, mode: int, flags: Flags | None = None) -> int:
     """Estimate of 1/sqrt(a), good to 7 bits."""
     del mode  # always exact enough
     sign, magnitude = a & form.sign, a & (form.sign - 1)
+    accrued = flags or Flags()
     if magnitude == 0:
+        accrued.accrue(ieee.DIVIDE_BY_ZERO)
         return sign | form.infinity
     if magnitude > form.infinity or sign:
+        quiet = form.is_nan(a) and not form.is_signaling(a)
+        accrued.accrue(0 if quiet else ieee.INVALID)
         return form.nan
     if magnitude == form.infinity:
         return 0

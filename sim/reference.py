@@ -8,7 +8,8 @@ generated code against it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from oxegg.isa.semantics import Apply, Const, Expression, Fold, Index, Name
+from oxegg.isa import Instruction
+from oxegg.isa.semantics import Apply, Const, Expression, Fold, Index, Name, operations
 from oxegg.sim import ieee
 from oxegg.sim.estimates import frec7, frsqrt7
 from oxegg.sim.integers import (
@@ -68,12 +69,29 @@ ROUNDED: Mapping[str, Callable[..., int]] = {
     "fadd": ieee.fadd, "fsub": ieee.fsub, "fmul": ieee.fmul, "fdiv": ieee.fdiv,
     "fsqrt": ieee.fsqrt, "fma": ieee.fma, "frec7": frec7, "frsqrt7": frsqrt7,
 }  # fmt: skip
-EXACT: Mapping[str, Callable[..., int]] = {
-    "fneg": negate, "fsgnj": inject, "fsgnjn": inject_opposite, "fsgnjx": inject_product,
+UNROUNDED: Mapping[str, Callable[..., int]] = {
     "fmin": ieee.fmin, "fmax": ieee.fmax, "feq": ieee.feq, "flt": ieee.flt, "fle": ieee.fle,
+}  # fmt: skip
+QUIET: Mapping[str, Callable[..., int]] = {
+    "fneg": negate, "fsgnj": inject, "fsgnjn": inject_opposite, "fsgnjx": inject_product,
     "fclass": ieee.fclass,
 }  # fmt: skip
 TO_INT = {"f_to_s": True, "f_to_u": False, "f_to_s_rtz": True, "f_to_u_rtz": False}
+RAISING = frozenset(ROUNDED) | frozenset(UNROUNDED) | frozenset(TO_INT) | {
+    "s_to_f", "u_to_f", "fcvt", "fcvt_odd", "widen", "bf16_widen", "bf16_narrow",
+    "reduce_fadd", "reduce_fadd_ordered", "reduce_fmin", "reduce_fmax",
+}  # fmt: skip
+"""Operations that can raise IEEE exceptions."""
+
+
+def raises_flags(record: Instruction) -> bool:
+    """Whether executing the instruction can change fflags."""
+    # Engine instructions (tiles, near memory) leave fflags alone.
+    return not record.is_custom and any(
+        operation in RAISING
+        for statement in record.statements
+        for operation in operations(statement.value)
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,8 @@ class Context:
     """Operand values and what they mean.
 
     ``values`` are unsigned bit patterns of ``widths`` bits (constants as they are); floats are
-    unboxed already. ``mode`` is the rounding mode, ``target_width`` the width of the result.
+    unboxed already. ``mode`` is the rounding mode, ``target_width`` the width of the result;
+    exceptions accrue in ``flags`` when it is given.
     """
 
     values: Mapping[str, int]
@@ -89,6 +108,7 @@ class Context:
     target_width: int
     sew: int = 0
     mode: int = ieee.NEAREST_EVEN
+    flags: ieee.Flags | None = None
 
     def evaluate(self, e: Expression) -> int:
         """Integer value, or bit pattern of a float value."""
@@ -117,15 +137,18 @@ class Context:
         form = ieee.FORMATS.get(self.width(arguments[0]), ieee.HALF)
         if operation in ("s_to_f", "u_to_f"):
             target = ieee.FORMATS[self.target_width]
-            return ieee.from_int(target, self.evaluate(arguments[0]), self.mode)
+            return ieee.from_int(target, self.evaluate(arguments[0]), self.mode, self.flags)
         values = [self.evaluate(argument) for argument in arguments]
         if operation in ROUNDED:
-            return ROUNDED[operation](form, *values, self.mode)
-        if operation in EXACT:
-            return EXACT[operation](form, *values)
+            return ROUNDED[operation](form, *values, self.mode, self.flags)
+        if operation in UNROUNDED:
+            return UNROUNDED[operation](form, *values, self.flags)
+        if operation in QUIET:
+            return QUIET[operation](form, *values)
         if operation in TO_INT:
             mode = ieee.TOWARDS_ZERO if operation.endswith("rtz") else self.mode
-            return ieee.to_int(form, values[0], values[1], TO_INT[operation], mode)
+            signed_result = TO_INT[operation]
+            return ieee.to_int(form, values[0], values[1], signed_result, mode, self.flags)
         return self._convert(operation, form, values[0])
 
     def _convert(self, operation: str, form: ieee.Format, value: int) -> int:
@@ -140,7 +163,7 @@ class Context:
             case _:
                 target = ieee.FORMATS[self.target_width]
         mode = ieee.ODD if operation == "fcvt_odd" else self.mode
-        return ieee.fcvt(target, form, value, mode)
+        return ieee.fcvt(target, form, value, mode, self.flags)
 
     def width(self, e: Expression) -> int:
         """Width in bits of a float expression."""

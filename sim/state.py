@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from oxegg.isa import VType, decode_vtype
 from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.sim.accelerators import NO_ACCELERATORS, Accelerators
+from oxegg.sim.ieee import Flags
 from oxegg.sim.memory import Memory
 from oxegg.sim.tile import Tiles
 
@@ -32,6 +33,16 @@ class VectorConfig:
     frm: int
 
 
+class Mode(NamedTuple):
+    """What translated code depends on besides the instructions."""
+
+    frm: int = 0
+    vstart: bool = False
+    """Whether vstart isn't 0: the next vector instruction starts in the middle."""
+    float_off: bool = False
+    vector_off: bool = False
+
+
 class Operations(dict[int, VectorOperation]):
     """Compiled vector instructions of one configuration, by site; missing ones are compiled."""
 
@@ -49,10 +60,22 @@ class Operations(dict[int, VectorOperation]):
 
 
 class State:
-    """Registers of one hart. ``x`` and the views of ``f`` and ``v`` are shared with all code."""
+    """Registers of one hart. ``x`` and the views of ``f`` and ``v`` are shared with all code.
+
+    ``track_flags``: whether float instructions accrue IEEE exceptions in ``flags``. That never
+    changes other results, but takes time; see ``oxegg.sim.engine.FlagsObserved``.
+    ``fill_agnostic``: whether agnostic elements become ones, so that nobody relies on them, or stay
+    undisturbed.
+    """
 
     def __init__(
-        self, memory: Memory, vlen: int, accelerators: Accelerators = NO_ACCELERATORS
+        self,
+        memory: Memory,
+        vlen: int,
+        accelerators: Accelerators = NO_ACCELERATORS,
+        *,
+        track_flags: bool = False,
+        fill_agnostic: bool = True,
     ) -> None:
         self.memory = memory
         self.accelerators = accelerators
@@ -71,7 +94,9 @@ class State:
         self.vxrm = 0
         self.vxsat = 0
         self.frm = 0
-        self.fflags = 0
+        self.flags = Flags()
+        self.track_flags = track_flags
+        self.fill_agnostic = fill_agnostic
         self.reservation: int | None = None
         self.instructions = 0
         self.cycles = 0
@@ -91,6 +116,16 @@ class State:
             self._configs[key] = found
         self.present = found
         return found
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that code has to be translated for."""
+        return Mode(self.frm, self.vstart != 0)
+
+    def clear_vstart(self) -> None:
+        """What each vector instruction does in the end."""
+        self.vstart = 0
+        self.refresh()
 
     def _compile(self, site: int, config: VectorConfig) -> VectorOperation:
         return self.compile_site(site, config)
@@ -127,7 +162,12 @@ def _tiles(state: State) -> Tiles:
 
 
 def _write_fcsr(state: State, value: int) -> None:
-    state.fflags, state.frm = value & 31, value >> 5 & 7
+    _write_fflags(state, value)
+    state.frm = value >> 5 & 7
+
+
+def _write_fflags(state: State, value: int) -> None:
+    state.flags.raised = value & 31
 
 
 def _write_vcsr(state: State, value: int) -> None:
@@ -139,9 +179,9 @@ def _setter(name: str, mask: int) -> Callable[[State, int], None]:
 
 
 _READ_BY_NAME: dict[str, Callable[[State], int]] = {
-    "fflags": lambda state: state.fflags,
+    "fflags": lambda state: state.flags.raised,
     "frm": lambda state: state.frm,
-    "fcsr": lambda state: state.fflags | state.frm << 5,
+    "fcsr": lambda state: state.flags.raised | state.frm << 5,
     "vstart": lambda state: state.vstart,
     "vxsat": lambda state: state.vxsat,
     "vxrm": lambda state: state.vxrm,
@@ -157,10 +197,11 @@ _READ_BY_NAME: dict[str, Callable[[State], int]] = {
     "tk": lambda state: _tiles(state).k,
 }
 _WRITE_BY_NAME: dict[str, Callable[[State, int], None]] = {
-    "fflags": _setter("fflags", 31),
+    "fflags": _write_fflags,
     "frm": _setter("frm", 7),
     "fcsr": _write_fcsr,
-    "vstart": _setter("vstart", 0xFFFF),
+    # The largest index that a vector can have: VLMAX at SEW 8 and LMUL 8, less one.
+    "vstart": lambda state, value: setattr(state, "vstart", value & (state.vlen - 1)),
     "vxsat": _setter("vxsat", 1),
     "vxrm": _setter("vxrm", 3),
     "vcsr": _write_vcsr,

@@ -14,6 +14,11 @@ from oxegg.sim.vector_permute import ALWAYS, BUILDERS, Site
 from oxegg.sim.vector_views import Views
 
 Values = tuple[int | bool, ...]
+# Operations that RVV reserves when vstart isn't 0: their elements depend on each other.
+FROM_ELEMENT_0 = frozenset({
+    "compress", "iota", "mask_popcount", "mask_first", "mask_before", "mask_including",
+    "mask_only", *(operation for operation in BUILDERS if operation.startswith("reduce_")),
+})  # fmt: skip
 
 
 def scalar_sources(record: Instruction) -> tuple[str, ...]:
@@ -40,15 +45,15 @@ def compile_vector(
         vtype = VType(8, Fraction(1))
     if vtype is None:
         raise ReservedEncoding("vtype is illegal (vill); no vsetvli came before")
-    if config.vstart:
-        raise ReservedEncoding("a nonzero vstart is not supported")
+    if config.vstart and operation in FROM_ELEMENT_0:
+        raise ReservedEncoding(f"vstart = {config.vstart}: the instruction starts at element 0")
     masked = any(o.kind == "mask" and v for o, v in zip(record.operands, values, strict=True))
     groups = groups_of(record, values, vtype)
     views = Views(state, config, vtype, masked)
     site = Site(record, groups, views, vtype.sew)
     if record.memory:
         return memory_operation(site, access, operation)
-    if config.vl == 0 and operation not in ALWAYS:
+    if config.vl <= config.vstart and operation not in ALWAYS:
         return _nothing
     if operation in WHOLE_VECTOR:
         return BUILDERS[operation](site)
@@ -56,4 +61,4 @@ def compile_vector(
 
 
 def _nothing(*_: int) -> None:
-    """With vl = 0 nothing is written, not even a tail."""
+    """With vstart >= vl nothing is written, not even a tail."""

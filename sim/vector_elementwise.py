@@ -21,7 +21,7 @@ from oxegg.sim.host_float import (
     to_int_array,
 )
 from oxegg.sim.integers import quotient_array, remainder_array, round_shift
-from oxegg.sim.reference import Context
+from oxegg.sim.reference import Context, raises_flags
 from oxegg.sim.vector_groups import Group
 from oxegg.sim.vector_views import Views
 
@@ -60,7 +60,8 @@ def elementwise(
     widths |= {o.name: sew for o in record.operands if o.kind in ("x", "f", "imm")}
     scalars = [o.name for o in record.operands if o.kind in ("x", "f", "imm")]
     code = ElementCode(widths, sew, widths["vd"], views.config.vxrm)
-    if _needs_reference(expression, views.config.frm):
+    accrue = views.state.track_flags and raises_flags(record)
+    if accrue or _needs_reference(expression, views.config.frm):
         return _by_reference(record, groups, views, widths, scalars, sew)
     lines = _scalar_lines(record, scalars, sew)
     lines += [f"{name}_u = mask_bits_{name}()" for name, group in groups.items()
@@ -195,6 +196,7 @@ def _by_reference(
     write = views.mask_writer(target.register) if target.width == 1 else views.writer(target)
     mask = (1 << sew) - 1
     is_float = {o.name for o in record.operands if o.kind == "f"}
+    flags = views.state.flags
 
     def operation(*arguments: int) -> None:
         fixed = {
@@ -203,11 +205,12 @@ def _by_reference(
             else ieee.FORMATS[sew].nan
             for name, value in zip(scalars, arguments, strict=True)
         }
-        results: list[int] = []
-        for i in range(views.vl):
+        active = np.flatnonzero(views.mask()) if views.masked else range(views.vl)
+        results = np.zeros(views.vl, f"u{max(8, target.width) // 8}")
+        for i in active:
             values = fixed | {name: int(array[i]) for name, array in vectors.items()}
-            context = Context(values, widths, target.width, sew, views.config.frm)
-            results.append(context.evaluate(expression) & ((1 << target.width) - 1))
-        write(np.array(results, f"u{max(8, target.width) // 8}"))
+            context = Context(values, widths, target.width, sew, views.config.frm, flags)
+            results[i] = context.evaluate(expression) & ((1 << target.width) - 1)
+        write(results)
 
     return operation

@@ -1,7 +1,7 @@
 """Vector loads and stores."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,40 +155,34 @@ def strided(site: Site, access: Access, group: Group, *, write: bool) -> Operati
 
 
 def fault_first(site: Site, access: Access, group: Group) -> Operation:
-    """vle*ff: shortens vl where memory ends; a fault at element 0 stays one."""
+    """vle*ff: shortens vl to end before the first element that faults; element 0 may not."""
     views, size = site.views, group.width // 8
-    state, step = views.state, size * group.operand.fields
+    memory, state, step = access.memory, views.state, size * group.operand.fields
     inner = elements_at(site, access, group, _unit_offsets(site, group), write=False)
 
-    def up_to_fault(address: int) -> None:
-        for i in range(views.vl):
-            try:
-                access.memory.check(address + i * step, step, size, write=False)
-            except MemoryFault:
+    def reachable(address: int) -> int:
+        """Elements before the first active one that faults."""
+        if not address & (size - 1) and memory.holder(address, views.vl * step):
+            return views.vl
+        for i in np.flatnonzero(views.mask()).tolist():
+            start = (address + i * step) & U64
+            if start & (size - 1) or memory.holder(start, step) is None:
                 if i == 0:
-                    raise
-                state.vl = i
-                _shortened(site, access, group, i)(address)
-                return
-        inner(address)
+                    memory.check(start, step, size, write=False)
+                return int(i)
+        return views.vl
 
     def operation(address: int) -> None:
-        try:
-            access.memory.check(address, views.vl * step, size, write=False)
-        except MemoryFault:
-            up_to_fault(address)
-        else:
+        count = reachable(address)
+        if count == views.vl:
             inner(address)
+            return
+        state.vl = count
+        shorter = Views(state, replace(views.config, vl=count), views.vtype, views.by_v0)
+        place = Site(site.record, site.groups, shorter, site.sew)
+        elements_at(place, access, group, _unit_offsets(place, group), write=False)(address)
 
     return operation
-
-
-def _shortened(site: Site, access: Access, group: Group, vl: int) -> Operation:
-    """The same load of the first ``vl`` elements."""
-    views = Views(site.views.state, site.views.config, site.views.vtype, site.views.masked)
-    views.vl = vl
-    shorter = Site(site.record, site.groups, views, site.sew)
-    return elements_at(shorter, access, group, _unit_offsets(shorter, group), write=False)
 
 
 def _unit_offsets(site: Site, group: Group) -> Callable[[], Array]:
@@ -210,20 +204,23 @@ def _indexed_offsets(site: Site) -> Callable[[], Array]:
 def whole_registers(
     site: Site, access: Access, group: Group, count: int, *, write: bool
 ) -> Operation:
-    """vl1r, vs1r, vlm, vsm: ``count`` bytes whatever vl is."""
-    registers = site.views.registers(group.register, group.registers)
-    data, rest = registers[:count], registers[count:]
-    memory = access.memory.bytes
-    alignment = max(1, (group.operand.width or 8) // 8)
+    """vl1r, vs1r, vlm, vsm: ``count`` bytes from element vstart on, whatever vl is."""
+    views, alignment = site.views, max(1, (group.operand.width or 8) // 8)
+    start = views.vstart * alignment
+    registers = views.registers(group.register, group.registers)
+    data, memory = registers[start:count], access.memory.bytes
+    rest = registers[count:] if views.state.fill_agnostic else registers[:0]
+    if start >= count:
+        return lambda _: None
 
     def load(address: int) -> None:
-        access.block(address, count, alignment, write=False)
-        data[:] = memory[address : address + count]
+        access.block(address + start, count - start, alignment, write=False)
+        data[:] = memory[address + start : address + count]
         rest[:] = ONES
 
     def store(address: int) -> None:
-        access.block(address, count, 1, write=True)
-        memory[address : address + count] = data
+        access.block(address + start, count - start, 1, write=True)
+        memory[address + start : address + count] = data
 
     return store if write else load
 
@@ -238,7 +235,7 @@ def memory_operation(site: Site, access: Access, way: str) -> Operation:
         return whole_registers(
             site, access, group, group.registers * views.state.vlenb, write=write
         )
-    if views.vl == 0:
+    if views.vl <= views.vstart:
         return lambda *_: None
     if mode == "mask":
         return whole_registers(site, access, group, (views.vl + 7) // 8, write=write)

@@ -125,6 +125,7 @@ def compress(site: Site) -> Operation:
     def operation() -> None:
         chosen = data[views.bits(selector, views.vl).view(np.bool_)]
         out[: len(chosen)] = chosen
+        # Elements between the last one chosen and vl are tail as well.
         if tail is not None:
             tail[len(chosen) * target.width // 8 :] = ONES
 
@@ -214,9 +215,11 @@ def insert0(site: Site) -> Operation:
 
 
 def copy(site: Site) -> Operation:
+    """vmv<nr>r.v: from element vstart to the end of the registers, whatever vl is."""
     target, source = site.groups["vd"], site.groups["vs2"]
-    out = site.views.registers(target.register, target.registers)
-    data = site.views.registers(source.register, source.registers)
+    start = site.views.vstart * site.sew // 8
+    out = site.views.registers(target.register, target.registers)[start:]
+    data = site.views.registers(source.register, source.registers)[start:]
     return lambda: np.copyto(out, data.copy())
 
 
@@ -261,37 +264,52 @@ def _scalar_result(views: Views, target: Group) -> Callable[[int], None]:
     return write
 
 
-def _fold_with(form: ieee.Format, name: str, mode: int) -> Callable[[int, int], int]:
+Step = Callable[[int, int], int]
+
+
+def _fold_with(form: ieee.Format, name: str, mode: int, flags: ieee.Flags) -> Step:
     """The two-argument operation of a float fold, on bit patterns."""
     if name == "reduce_fmin":
-        return lambda a, b: ieee.fmin(form, a, b)
+        return lambda a, b: ieee.fmin(form, a, b, flags)
     if name == "reduce_fmax":
-        return lambda a, b: ieee.fmax(form, a, b)
-    return lambda a, b: ieee.fadd(form, a, b, mode)
+        return lambda a, b: ieee.fmax(form, a, b, flags)
+    return lambda a, b: ieee.fadd(form, a, b, mode, flags)
 
 
 def float_fold(name: str) -> Callable[[Site], Operation]:
     def build(site: Site) -> Operation:
         views, target = site.views, site.groups["vd"]
+        form, flags = ieee.FORMATS[target.width], views.state.flags
         kind = np.dtype(f"f{target.width // 8}")
         start = views.elements(site.groups["vs1"], 1)
-        data = views.elements(site.groups["vs2"], views.vl, kind="f")
+        data = views.elements(site.groups["vs2"], views.vl)
+        source = ieee.FORMATS[8 * data.dtype.itemsize]
         finish = _scalar_result(views, target)
         mode = views.config.frm
-        step = _fold_with(ieee.FORMATS[target.width], name, mode)
+        step = _fold_with(form, name, mode, flags)
         fast = name.startswith("reduce_fadd") and mode == ieee.NEAREST_EVEN
+        fast = fast and not views.state.track_flags
+
+        def alone() -> int:
+            """Without active elements only the ordered sum passes a NaN on as it is."""
+            bits = int(start[0])
+            return bits if name == "reduce_fadd_ordered" else ieee.canonical(form, bits, flags)
 
         def operation() -> None:
             chosen = data[views.mask()] if views.masked else data
-            wide = np.concatenate((start.view(kind), chosen.astype(kind)))
-            if fast:
+            if not len(chosen):
+                finish(alone())
+            elif fast:
                 # A running sum adds in element order, one rounding each.
+                values = chosen.view(f"f{data.dtype.itemsize}").astype(kind)
+                wide = np.concatenate((start.view(kind), values))
                 total = canonical(np.add.accumulate(wide, dtype=kind)[-1:])
-                passed = len(wide) == 1
-                finish(int(start[0]) if passed else int(total.view(f"u{kind.itemsize}")[0]))
+                finish(int(total.view(start.dtype)[0]))
+            elif source == form:
+                finish(reduce(step, map(int, chosen), int(start[0])))
             else:
-                bits = [int(b) for b in wide.view(f"u{kind.itemsize}")]
-                finish(reduce(step, bits))
+                wide = (ieee.fcvt(form, source, int(b), mode, flags) for b in chosen)
+                finish(reduce(step, wide, int(start[0])))
 
         return operation
 

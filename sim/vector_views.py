@@ -16,11 +16,18 @@ FLOAT_BYTES = (2, 4, 8)
 
 
 class Views:
-    """Views for one instruction under one configuration; the register file never moves."""
+    """Views for one instruction under one configuration; the register file never moves.
+
+    ``masked`` says that some elements may be inactive: by ``v0.t``, or because they lie below
+    vstart (those stay undisturbed whatever the policy says).
+    """
 
     def __init__(self, state: State, config: VectorConfig, vtype: VType, masked: bool) -> None:
-        self.state, self.config, self.vtype, self.masked = state, config, vtype, masked
-        self.vl = config.vl
+        self.state, self.config, self.vtype = state, config, vtype
+        self.vl, self.vstart = config.vl, config.vstart
+        self.by_v0, self.masked = masked, masked or config.vstart > 0
+        self.tail_agnostic = vtype.tail_agnostic and state.fill_agnostic
+        self.mask_agnostic = masked and vtype.mask_agnostic and state.fill_agnostic
 
     def registers(self, first: int, count: int) -> Array:
         """Bytes of ``count`` registers."""
@@ -43,11 +50,19 @@ class Views:
 
     def mask(self) -> Array:
         """The active elements, as booleans (a copy)."""
-        return self.bits(0, self.vl).view(np.bool_)
+        active = self.bits(0, self.vl) if self.by_v0 else np.ones(self.vl, np.uint8)
+        active[: self.vstart] = 0
+        return active.view(np.bool_)
+
+    def body(self, active: Array) -> Array:
+        """The inactive elements that an agnostic mask policy fills."""
+        inactive = ~active
+        inactive[: self.vstart] = False
+        return inactive
 
     def tail(self, group: Group, count: int, *, field: int = 0) -> Array | None:
         """Bytes after ``count`` elements that an agnostic tail fills; None to leave them."""
-        if not self.vtype.tail_agnostic:
+        if not self.tail_agnostic:
             return None
         per_field = group.registers // group.operand.fields
         data = self.registers(group.register + field * per_field, per_field)
@@ -60,30 +75,34 @@ class Views:
         tail = self.tail(group, self.vl, field=field)
         if not self.masked:
             return _plain_writer(target, tail)
-        agnostic, mask = self.vtype.mask_agnostic, self.mask
+        agnostic, mask = self.mask_agnostic, self.mask
         ones = target.dtype.type((1 << group.width) - 1)
 
         def write(result: Array) -> None:
             active = mask()
             np.copyto(target, result, where=active)
             if agnostic:
-                np.copyto(target, ones, where=~active)
+                np.copyto(target, ones, where=self.body(active))
             if tail is not None:
                 tail[:] = ONES
 
         return write
 
     def mask_writer(self, register: int) -> Callable[[Array], None]:
-        """A function that writes mask bits; the tail of a mask is always agnostic."""
+        """A function that writes mask bits; the tail of a mask is agnostic under any policy."""
         data = self.registers(register, 1)
-        vl, vlen, masked, agnostic = self.vl, self.state.vlen, self.masked, self.vtype.mask_agnostic
+        vl, vlen, fill = self.vl, self.state.vlen, self.state.fill_agnostic
 
         def write(result: Array) -> None:
-            bits = np.ones(vlen, np.uint8)
-            bits[:vl] = result
-            if masked:
-                old = np.ones(vl, np.uint8) if agnostic else self.bits(register, vl)
-                bits[:vl] = np.where(self.mask(), bits[:vl], old)
+            bits = np.ones(vlen, np.uint8) if fill else self.bits(register, vlen)
+            if self.masked:
+                active = self.mask()
+                old = self.bits(register, vl)
+                if self.mask_agnostic:
+                    old[self.body(active)] = 1
+                bits[:vl] = np.where(active, result, old)
+            else:
+                bits[:vl] = result
             data[:] = np.packbits(bits, bitorder="little")
 
         return write

@@ -117,6 +117,12 @@ class Instruction:
         return self.name.startswith("v") and self.timing != "vset"
 
     @property
+    def is_float(self) -> bool:
+        """Whether the instruction needs the float state: scalar, or OPFVV and OPFVF of OP-V."""
+        float_vector = self.match & 0x7F == 0x57 and self.match >> 12 & 7 in (1, 5)
+        return float_vector or any(operand.kind == "f" for operand in self.operands)
+
+    @property
     def is_custom(self) -> bool:
         """Whether one of OXM-1's own engines executes the instruction."""
         return self.extension.startswith("Xox")
