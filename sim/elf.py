@@ -88,7 +88,7 @@ def _run(
     stack = heap + HEAP_BYTES + PAGE
     memory.map(stack, STACK_BYTES, "dram", "the stack")
     state = State(
-        memory, machine.vlen, accelerators(machine),
+        memory, machine.vlen, accelerators(machine, memory),
         track_flags=track_flags, fill_agnostic=fill_agnostic,
     )  # fmt: skip
     state.x[SP] = _initial_stack(memory, stack + STACK_BYTES, command)

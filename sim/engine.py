@@ -14,7 +14,7 @@ from oxegg.sim.blocks import MAX_LENGTH, Block, BlockSource, Decoded, form_block
 from oxegg.sim.clock import Clock
 from oxegg.sim.custom import compile_custom
 from oxegg.sim.events import Event
-from oxegg.sim.accelerators import StateFault
+from oxegg.sim.faults import StateFault
 from oxegg.sim.host_float import (
     NAN,
     divide,
