@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from oxegg.emit.loop_tree import LoopConflict, LoopNode, build
@@ -42,9 +42,25 @@ def split(program: PhysicalProgram) -> list[Stage]:
             stages.append(Stage([store]))
         else:
             home.stores.append(store)
+    _separate(stages)
     for number, stage in enumerate(stages):
         _keep_values(program, stage, number)
     return stages
+
+
+def _separate(stages: Sequence[Stage]) -> None:
+    """Copy what an earlier stage computes too: what one keeps in memory is nothing to the other."""
+    taken: set[int] = set()
+    for stage in stages:
+        own: dict[int, Value] = {}
+        for value in list(walk(stage.stores)):  # operands first
+            operands = tuple(own[id(o)] for o in value.operands)
+            if id(value) in taken:
+                states = tuple(own.get(id(s), s) for s in value.states)
+                own[id(value)] = replace(value, operands=operands, states=states)
+            else:
+                value.operands, own[id(value)] = operands, value
+        taken |= {id(value) for value in walk(stage.stores)}
 
 
 def _home(stages: Sequence[Stage], store: Value) -> Stage | None:

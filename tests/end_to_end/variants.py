@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -71,22 +72,27 @@ def variants(
 def _simplest(
     kernel: Kernel, found: Sequence[Candidate], machine: Machine, mode: str
 ) -> Variant:
-    """The first program that plain loops can run."""
-    for candidate in found[:-1]:
-        plan = tuple(nests.generic_nest(stage, machine) for stage in candidate.stages)
-        with suppress(EmitError):
-            return _variant(kernel, candidate, plan, machine, mode)
-    plan = tuple(nests.generic_nest(stage, machine) for stage in found[-1].stages)
-    return _variant(kernel, found[-1], plan, machine, mode)
+    """The first program that plain loops can run, a long one if need be."""
+    plans = [tuple(nests.generic_nest(stage, machine) for stage in c.stages) for c in found]
+    for longest in (LONGEST, sys.maxsize):
+        for candidate, plan in zip(found, plans, strict=True):
+            with suppress(EmitError):
+                return _variant(kernel, candidate, plan, machine, mode, longest)
+    return _variant(kernel, found[0], plans[0], machine, mode, sys.maxsize)
 
 
 def _variant(
-    kernel: Kernel, candidate: Candidate, plan: tuple[Nest, ...], machine: Machine, mode: str
+    kernel: Kernel,
+    candidate: Candidate,
+    plan: tuple[Nest, ...],
+    machine: Machine,
+    mode: str,
+    longest: int = LONGEST,
 ) -> Variant:
     physical = candidate.choice.program
     stages = list(zip(candidate.stages, plan, strict=True))
     program = lower(physical, stages, machine, exact=mode == "exact")
-    if sum(1 for _ in operations(program.body)) > LONGEST:
+    if sum(1 for _ in operations(program.body)) > longest:
         raise EmitError("needs a gentler nest: too long for a quick test")
     code = generate(program, machine)
     place = place_of(kernel, machine, "auto")

@@ -4,7 +4,7 @@ import pytest
 
 from oxegg.emit.loop_tree import Level, LoopConflict, LoopNode, build
 from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Value
-from oxegg.emit.stages import split
+from oxegg.emit.stages import buffers_read, split
 from oxegg.errors import EmitError
 from oxegg.ir import TYPES, Axis
 
@@ -186,3 +186,18 @@ def test_results_axes_come_first_in_memory_order() -> None:
     total = reduction("add", Axis("a", 5), load("x", Axis("a", 5), C, R))
     (stage,) = split(program(store("y", total, C, R)))
     assert [axis.name for axis in stage.axes] == ["j", "i", "a"]
+
+
+def test_what_one_stage_keeps_in_memory_is_nothing_to_an_earlier_one() -> None:
+    x = load("x", R, C)
+    rows = running(R, x)
+    first = store("y", scalar("add.f32", rows, load("z", R, C)), R, C)
+    second = store("s", reduction("add", C, rows), R)
+    early, late = split(program(first, second))
+    assert early.stores == [first]
+    assert buffers_read(early.stores) == {"x", "z"}
+    kept, last = late.stores
+    assert last is second
+    assert kept.access is not None
+    assert buffers_read([last]) == {kept.access.buffer.name}
+    assert buffers_read([kept]) == {"x"}
