@@ -190,9 +190,9 @@ def test_results_axes_come_first_in_memory_order() -> None:
 
 def test_what_one_stage_keeps_in_memory_is_nothing_to_an_earlier_one() -> None:
     x = load("x", R, C)
-    rows = running(R, x)
-    first = store("y", scalar("add.f32", rows, load("z", R, C)), R, C)
-    second = store("s", reduction("add", C, rows), R)
+    negated = scalar("neg.f32", running(R, x))
+    first = store("y", scalar("add.f32", negated, load("z", R, C)), R, C)
+    second = store("s", reduction("add", C, negated), R)
     early, late = split(program(first, second))
     assert early.stores == [first]
     assert buffers_read(early.stores) == {"x", "z"}
