@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
+from oxegg.sim.dma import DmaEngine
 from oxegg.sim.memory import Memory
 from oxegg.sim.near_memory import NearMemoryUnits
 from oxegg.sim.tile import Tiles
@@ -14,6 +15,7 @@ class Accelerators:
 
     tiles: Tiles | None = None
     near_memory: NearMemoryUnits | None = None
+    dma: DmaEngine | None = None
 
 
 NO_ACCELERATORS = Accelerators()
@@ -23,6 +25,7 @@ def accelerators(machine: Machine, memory: Memory) -> Accelerators:
     """The engines of ``machine`` in their initial state."""
     near = machine.near_memory
     return Accelerators(
+        dma=DmaEngine(machine.dma, memory) if machine.dma else None,
         tiles=Tiles(machine.tensor.rows) if machine.tensor else None,
         near_memory=(NearMemoryUnits(near, machine.near_memory_channels, memory) if near else None),
     )

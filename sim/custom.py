@@ -54,4 +54,24 @@ def _near_memory(
     return compile_near_memory(record, values, units, access, note)
 
 
-COMPILERS = {"Xoxt": _tile, "Xoxn": _near_memory}
+def _dma(
+    record: Instruction, values: Values, state: State, access: Access, note: Note
+) -> Operation:
+    engine = state.accelerators.dma
+    if engine is None:
+        raise StateFault(NO_ENGINE.format("DMA engine"))
+
+    def start(address: int, queue: int) -> int:
+        handle, event = engine.start(address, queue)
+        note(event)
+        return handle
+
+    operations: dict[str, Operation] = {
+        "ox.dma": start,
+        "ox.dma.wait": lambda handle: note(engine.wait(handle)),
+        "ox.dma.fence": engine.fence,
+    }
+    return operations[record.name]
+
+
+COMPILERS = {"Xoxt": _tile, "Xoxn": _near_memory, "Xoxd": _dma}
