@@ -6,6 +6,7 @@ watched and the work runs in a child process, because one egglog iteration can b
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -159,10 +160,7 @@ class _Run:
     def _phase(self, ruleset: str, iterations: int) -> None:
         before = self._rows()
         for iteration in range(iterations):
-            changed, matches = self.engine.step(ruleset)
-            self.engine.saturate("analysis")
-            for name, count in matches.items():
-                self.matches[name] = self.matches.get(name, 0) + count
+            changed = self._step(ruleset)
             rows = self._rows()
             seconds = time.monotonic() - self.started
             self.growth.append(Growth(ruleset, iteration, rows, seconds))
@@ -175,6 +173,14 @@ class _Run:
             before = rows
         self.stopped_by = "iterations" if ruleset == "algebra" else self.stopped_by
 
+    def _step(self, ruleset: str) -> bool:
+        """One iteration, then the analyses; whether anything changed."""
+        changed, matches = self.engine.step(ruleset)
+        self.engine.saturate("analysis")
+        for name, number in matches.items():
+            self.matches[name] = self.matches.get(name, 0) + number
+        return changed
+
     def _limit(self, rows: int, before: int, seconds: float) -> str | None:
         limits = self.limits
         if rows > limits.rows or rows + (rows - before) * limits.growth > 4 * limits.rows:
@@ -185,14 +191,13 @@ class _Run:
         return sum(self.engine.sizes().values())
 
     def _finish(self, stopped_by: str) -> None:
-        """Run the engines on what is there and send everything."""
+        """Run the engines on what is there and send everything.
+
+        Demands go one operand deeper in every iteration: there are as many as terms are deep.
+        """
         self.engine.run("\n".join(self.roots))
-        for iteration in range(40):
-            changed, matches = self.engine.step("physical")
-            self.engine.saturate("analysis")
-            for name, count in matches.items():
-                self.matches[name] = self.matches.get(name, 0) + count
-            if not changed:
+        for iteration in itertools.count():
+            if not self._step("physical"):
                 break
             self.growth.append(
                 Growth("physical", iteration, self._rows(), time.monotonic() - self.started)

@@ -52,7 +52,7 @@ def read_signature(
         raise LoweringError(f"an annotation can't be read: {error}") from error
     annotated = {n: hints[n] for n in parameters if hasattr(hints.get(n), "dim_str")}
     known = _known_sizes(annotated, sizes)
-    _refuse_unknown(sizes, known, parameters)
+    _refuse_unknown(sizes, known, annotated, parameters)
     for axis, size in known.items():
         names.declare(axis, size)
     arrays = tuple(_parameter(n, a, known, names) for n, a in annotated.items())
@@ -84,14 +84,23 @@ def _missing(name: str, annotation: Any) -> LoweringError:
 
 
 def _refuse_unknown(
-    sizes: Mapping[str, int], known: Mapping[str, int], parameters: Mapping[str, Any]
+    sizes: Mapping[str, int],
+    known: Mapping[str, int],
+    annotated: Mapping[str, Any],
+    parameters: Mapping[str, Any],
 ) -> None:
     for name in sizes:
         if name not in known and name not in parameters:
             raise LoweringError(
                 f"there is no axis {name}",
-                hint=f"axes of this kernel: {', '.join(known) or 'none'}",
+                hint=f"axes of this kernel: {', '.join(_names(annotated)) or 'none'}",
             )
+
+
+def _names(annotated: Mapping[str, Any]) -> list[str]:
+    """Axis names of all annotations, sized or not."""
+    tokens = [t.partition("=")[0] for a in annotated.values() for t in a.dim_str.split()]
+    return list(dict.fromkeys(name for name in tokens if name.isidentifier()))
 
 
 def _known_sizes(annotated: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, int]:
@@ -146,7 +155,10 @@ def _axis(
     else:
         size, like = _evaluate(fixed or token, known), _first_name(token)
     if size < 1:
-        raise LoweringError(f"parameter {parameter}: dimension {token} is empty (size {size})")
+        raise LoweringError(
+            f"parameter {parameter}: dimension {token} is empty (size {size})",
+            hint="every dimension needs a size of at least 1",
+        )
     return names.derive(like, size, before)
 
 

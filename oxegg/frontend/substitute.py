@@ -19,8 +19,9 @@ _LIGHT = {"convert", "bitcast"}
 
 def substitute(term: Term, mapping: Mapping_) -> Term:
     """``term`` with each named axis replaced by an affine expression, all at once."""
-    if weight(term) > _PUSH_LIMIT:
-        return _on_top(term, _relevant(term, mapping))
+    mapping = _relevant(term, mapping)
+    if mapping and weight(term, _PUSH_LIMIT + 1) > _PUSH_LIMIT:
+        return _on_top(term, mapping)
     return _walk(term, mapping)
 
 
@@ -29,7 +30,7 @@ def rename(term: Term, mapping: Mapping[Axis, Axis]) -> Term:
     return substitute(term, {old.name: Affine.axis(new) for old, new in mapping.items()})
 
 
-def weight(term: Term, limit: int = 10_000) -> int:
+def weight(term: Term, limit: int) -> int:
     """Nodes of the term as a tree, counted up to ``limit``."""
     count, stack = 0, [term]
     while stack and count < limit:

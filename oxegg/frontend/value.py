@@ -211,7 +211,10 @@ def broadcast(values: Sequence[Value]) -> tuple[list[Term], tuple[Dimension, ...
         terms, dims = align(values, labels, range(rank))
     except LoweringError as error:
         shapes = " and ".join(str(v.shape) for v in values)
-        raise LoweringError(f"shapes {shapes} do not broadcast") from error
+        raise LoweringError(
+            f"shapes {shapes} do not broadcast",
+            hint="insert axes of length one (x[:, None]) where shapes differ in rank",
+        ) from error
     return terms, tuple(dims[i] for i in range(rank))
 
 

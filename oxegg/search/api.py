@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from oxegg.costmodels import Machine, load_machine
-from oxegg.errors import UsageError
+from oxegg.errors import LoweringError, UsageError
 from oxegg.frontend import lower
 from oxegg.ir.term import Kernel
 from oxegg.search.compiled import CompiledKernel
@@ -20,6 +22,7 @@ from oxegg.search.work import kernel_roofline
 from oxegg.verify import Verdict, check
 
 APPROXIMATION_ULPS = 16
+DEEPEST_RECURSION = 20_000
 ASSUMPTIONS = {
     "exact": [],
     "real": ["inputs are finite and no intermediate result overflows or is NaN"],
@@ -66,9 +69,10 @@ def compile_kernel(
     if seconds is not None:
         level = replace(level, seconds=seconds)
     job = Job(lowered, target, mode, place, tuple(without), objective)
-    found = search(job, level)
+    with _deep_recursion():
+        found = search(job, level)
+        generic = baseline(job) if "generic" in peers else None
     found.seconds = {"lower": round(lowering, 4), **found.seconds}
-    generic = baseline(job) if "generic" in peers else None
     if generic is not None and generic.score(objective) < found.best.score(objective):
         found.best = generic  # the plainest program is a program too
     verdict = check(
@@ -80,6 +84,22 @@ def compile_kernel(
     report = make_report(job, found, generic, verdict)
     report["seconds"]["total"] = round(time.monotonic() - started, 3)
     return CompiledKernel(found, report)
+
+
+@contextmanager
+def _deep_recursion() -> Generator[None]:
+    """Loop trees of unrolled source are built by recursion, as deep as its chains of operations."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST_RECURSION))
+    try:
+        yield
+    except RecursionError as error:
+        raise LoweringError(
+            "the kernel's operations depend on each other in too long a chain",
+            hint="keep long loops as loops: oxegg.fori instead of Python's for",
+        ) from error
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _epsilon(kernel: Kernel) -> float:

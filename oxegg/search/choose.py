@@ -48,14 +48,19 @@ def choose(
 
 def _realizable(nodes: list[PhysicalNode]) -> list[PhysicalNode]:
     """Nodes whose needs can all be met by others, found from the leaves up."""
+    missing = {id(node): len(set(node.children)) for node in nodes}
+    users: dict[int, list[PhysicalNode]] = {}
+    for node in nodes:
+        for child in set(node.children):
+            users.setdefault(child, []).append(node)
     built: set[int] = set()
-    waiting = nodes
-    kept: list[PhysicalNode] = []
-    while True:
-        ready = [n for n in waiting if built.issuperset(n.children)]
-        if not ready:
-            return kept
-        kept += ready
-        taken = set(map(id, ready))
-        waiting = [n for n in waiting if id(n) not in taken]
-        built |= {n.eclass for n in ready}
+    ready = [node for node in nodes if not node.children]
+    for node in ready:  # grows while it is walked
+        if node.eclass in built:
+            continue
+        built.add(node.eclass)
+        for user in users.get(node.eclass, ()):
+            missing[id(user)] -= 1
+            if not missing[id(user)]:
+                ready.append(user)
+    return ready

@@ -70,15 +70,16 @@ def rank(
     """
     space = _Space(stage, machine)
     costs: dict[Nest, float] = {}
+    first = space.orders[0]
+    longest = max(MAX_OPERATIONS, _length(program, stage, space.nest(first, 1, {}), machine, exact))
 
     def cost(nest: Nest) -> float:
         if nest not in costs:
             if len(costs) >= budget:
                 return math.inf
-            costs[nest] = _predict(program, stage, nest, machine, exact, objective)
+            costs[nest] = _predict(program, stage, nest, machine, exact, objective, longest)
         return costs[nest]
 
-    first = space.orders[0]
     starts = sorted((space.nest(first, strip, {}) for strip in space.strips), key=cost)
     for start in starts[:2]:
         best, improved = start, True
@@ -109,13 +110,14 @@ def _predict(
     machine: Machine,
     exact: bool,
     objective: Objective,
+    longest: int,
 ) -> float:
     try:
         lowered = lower(program, [(stage, nest)], machine, exact=exact)
     except EmitError:
         return math.inf
     count = sum(1 for _ in operations(lowered.body))
-    if count > MAX_OPERATIONS:
+    if count > longest:
         return math.inf
     excess = excess_pressure(lowered.body)
     if objective == "cycles":
@@ -123,6 +125,17 @@ def _predict(
     else:
         work = float(executed(lowered.body))
     return work * (1 + SPILL_COST * excess) + 0.02 * count
+
+
+def _length(
+    program: PhysicalProgram, stage: Stage, nest: Nest, machine: Machine, exact: bool
+) -> int:
+    """Operations of a stage under ``nest``; 0 where it can't be lowered."""
+    try:
+        lowered = lower(program, [(stage, nest)], machine, exact=exact)
+    except EmitError:
+        return 0
+    return sum(1 for _ in operations(lowered.body))
 
 
 class _Space:

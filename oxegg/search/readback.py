@@ -106,18 +106,27 @@ class _ReadBack:
         return Access(buffer, tuple(strides.items()))
 
     def _value(self, eclass: int) -> Value:
-        if eclass not in self.values:
-            node = self.chosen[eclass]
-            self.values[eclass] = _MAKERS[node.operator](self, node)
+        """The value of a class, operands first (a program can be thousands of values deep)."""
+        waiting = [eclass]
+        while waiting:
+            node = self.chosen[waiting[-1]]
+            missing = [c for c in self._operands(node) if c not in self.values]
+            if missing:
+                waiting += missing
+            elif waiting.pop() not in self.values:
+                self.values[node.eclass] = _MAKERS[node.operator](self, node)
         return self.values[eclass]
+
+    def _operands(self, node: PhysicalNode) -> list[int]:
+        """Children that are values, not buffers."""
+        return [c for c in node.children if self.graph.classes[c].space != "b"]
 
     def make(self, node: PhysicalNode, kind: ValueKind, **more: Any) -> Value:
         """A value with what its class says about it; ``more`` are further fields."""
         place = self.graph.classes[node.eclass]
         assert place.space != "b"
         lane = self.encoding.axes[place.lane - 1] if place.lane else None
-        children = [c for c in node.children if self.graph.classes[c].space != "b"]
-        operands = tuple(self._value(c) for c in children)
+        operands = tuple(self._value(c) for c in self._operands(node))
         value = Value(kind, place.type, self._axes(place.free), lane, place.space, operands)
         return replace(value, **more)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jaxtyping import Float32, Int8, Int32
+from jaxtyping import Float32, Int8, Int32, UInt32
 
 import oxegg
 from oxegg.errors import LoweringError, MachineError, UsageError
@@ -18,6 +18,7 @@ ROWS: Any = Float32[np.ndarray, "r=3 c=17"]
 LEFT: Any = Float32[np.ndarray, "i=3 k=7"]
 RIGHT: Any = Float32[np.ndarray, "k=7 j=5"]
 BYTES: Any = Int8[np.ndarray, "n=17"]
+WORDS: Any = UInt32[np.ndarray, "n=40"]
 INTS: Any = Int32[np.ndarray, "n=17"]
 INDEX: Any = Int32[np.ndarray, "m=5"]
 LINE: Any = Float32[np.ndarray, "n"]
@@ -199,6 +200,21 @@ def test_compiling_twice_gives_the_same_bytes(compiled: oxegg.CompiledKernel) ->
     assert again.object_bytes == compiled.object_bytes
     assert again.assembly == compiled.assembly
     assert again.report["cycles"] == compiled.report["cycles"]
+
+
+@typed(x=WORDS)
+def chain(x: Any) -> Any:
+    for step in range(70):
+        x = (x ^ (x >> 1)) + np.uint32(3 * step)
+    return x
+
+
+def test_a_long_chain_of_operations_compiles() -> None:
+    """Deeper than any fixed number of rounds of demands, with more constants than registers."""
+    long = oxegg.compile(chain, machine="ox-card", peers=())
+    assert long.report["correct"] is True
+    x = np.arange(40, dtype=np.uint32) * 0x9E3779B1
+    np.testing.assert_array_equal(long(x), chain(x))
 
 
 def test_arguments_of_a_wrong_shape_are_refused(compiled: oxegg.CompiledKernel) -> None:
