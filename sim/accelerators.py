@@ -6,6 +6,7 @@ from oxegg.costmodels import Machine
 from oxegg.sim.dma import DmaEngine
 from oxegg.sim.memory import Memory
 from oxegg.sim.near_memory import NearMemoryUnits
+from oxegg.sim.simt import SimtCore
 from oxegg.sim.tile import Tiles
 
 
@@ -16,6 +17,7 @@ class Accelerators:
     tiles: Tiles | None = None
     near_memory: NearMemoryUnits | None = None
     dma: DmaEngine | None = None
+    simt: SimtCore | None = None
 
 
 NO_ACCELERATORS = Accelerators()
@@ -26,6 +28,7 @@ def accelerators(machine: Machine, memory: Memory) -> Accelerators:
     near = machine.near_memory
     return Accelerators(
         dma=DmaEngine(machine.dma, memory) if machine.dma else None,
+        simt=SimtCore(machine.simt) if machine.simt else None,
         tiles=Tiles(machine.tensor.rows) if machine.tensor else None,
         near_memory=(NearMemoryUnits(near, machine.near_memory_channels, memory) if near else None),
     )

@@ -19,7 +19,10 @@ from oxegg.sim.state import Mode
 from oxegg.sim.vector import scalar_sources
 
 MAX_LENGTH = 64
-SPECIAL = frozenset({"csr", "system", "fence"})
+SIMT = frozenset(
+    {"simt_control", "simt_spawn", "simt_barrier", "simt_vote", "simt_shuffle"}
+)
+SPECIAL = frozenset({"csr", "system", "fence"}) | SIMT
 VIEWS = {8: "u8", 16: "u16", 32: "u32", 64: "u64"}
 
 

@@ -8,7 +8,7 @@ is approximated.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -17,6 +17,8 @@ from oxegg.sim.blocks import Block
 from oxegg.sim.events import Event, TileEvent
 from oxegg.sim.plans import TICKS, Plan, block_plans, costs, tile_plan
 from oxegg.sim.scoreboard import Scoreboard, Times
+from oxegg.sim.simt_run import Issued
+from oxegg.sim.simt_timing import SimtTime, time_simt
 from oxegg.sim.state import VectorConfig
 
 Events = list[tuple[int, Event]]
@@ -59,6 +61,7 @@ class Clock:
         self._plans: dict[tuple[int, int], tuple[Plan, ...]] = {}
         self._steps: list[_Step] = []
         self._tail = 0
+        self._simt: list[SimtTime] = []
 
     @property
     def cycle(self) -> int:
@@ -130,24 +133,36 @@ class Clock:
         self._steps.append(step)
         return step
 
+    def simt(self, issued: list[Issued]) -> None:
+        """Account for a stretch of SIMT mode; it starts when all before it has completed."""
+        found = time_simt(self.machine, self._costs, issued)
+        self.ticks += self._tail + found.ticks
+        self._tail = 0
+        self._node = self._nodes.setdefault(Times(), _Node(Times()))
+        self._simt.append(found)
+
     def cycles_by_pc(self) -> dict[int, float]:
         """Cycles between the issue of the instruction before and of the one at each pc."""
         found: Counter[int] = Counter()
         for step in self._steps:
             for decoded, ticks in zip(step.block.instructions, step.places, strict=True):
                 found[decoded.pc] += ticks * step.count
+        for stretch in self._simt:
+            found.update(stretch.issue)
         return {pc: ticks / TICKS for pc, ticks in sorted(found.items())}
 
     def busy(self) -> dict[str, float]:
         """Cycles that each unit was kept."""
-        return _totals((step.busy, step.count) for step in self._steps)
+        steps = ((step.busy, step.count) for step in self._steps)
+        return _totals((*steps, *((stretch.busy, 1) for stretch in self._simt)))
 
     def stalls(self) -> dict[str, float]:
         """Cycles without issue, by cause."""
-        return _totals((step.stalls, step.count) for step in self._steps)
+        steps = ((step.stalls, step.count) for step in self._steps)
+        return _totals((*steps, *((stretch.stalls, 1) for stretch in self._simt)))
 
 
-def _totals(parts: Iterable[tuple[Counter[str], int]]) -> dict[str, float]:
+def _totals(parts: Iterable[tuple[Mapping[str, int], int]]) -> dict[str, float]:
     total: Counter[str] = Counter()
     for counter, count in parts:
         for name, ticks in counter.items():

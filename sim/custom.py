@@ -66,9 +66,12 @@ def _dma(
         note(event)
         return handle
 
+    def wait(handle: int) -> None:
+        note(engine.wait(handle))
+
     operations: dict[str, Operation] = {
         "ox.dma": start,
-        "ox.dma.wait": lambda handle: note(engine.wait(handle)),
+        "ox.dma.wait": wait,
         "ox.dma.fence": engine.fence,
     }
     return operations[record.name]

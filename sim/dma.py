@@ -46,13 +46,16 @@ class Descriptor:
         Flags: bits 7..0 element size of a transposition, 63..32 the multicast mask. Raises
         ``StateFault`` for what is not a descriptor.
         """
-        *fields, flags, reserved = struct.unpack("<8Q", data)
+        words: tuple[int, ...] = struct.unpack("<8Q", data)
+        source, target, row_bytes, rows, source_stride, target_stride, flags, reserved = words
         element, cores = flags & 0xFF, flags >> 32
         if reserved or flags & 0xFFFF_FF00:
             raise StateFault("reserved bits of a DMA descriptor are not zero")
-        if element not in ELEMENT_SIZES or (element and fields[2] % element):
-            raise StateFault(f"DMA can't transpose rows of {fields[2]} bytes by {element}")
-        return cls(*fields, element, cores)
+        if element not in ELEMENT_SIZES or (element and row_bytes % element):
+            raise StateFault(f"DMA can't transpose rows of {row_bytes} bytes by {element}")
+        return cls(
+            source, target, row_bytes, rows, source_stride, target_stride, element, cores
+        )  # fmt: skip
 
     @property
     def size(self) -> int:
@@ -140,7 +143,7 @@ class DmaEngine:
         return region.place if region else None
 
     def _copy(self, descriptor: Descriptor) -> None:
-        if descriptor.cores and not descriptor.cores & THIS_CORE or not descriptor.size:
+        if (descriptor.cores and not descriptor.cores & THIS_CORE) or not descriptor.size:
             return
         memory = self.memory.bytes
         rows = [

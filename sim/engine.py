@@ -10,7 +10,7 @@ import numpy as np
 from oxegg.errors import OxeggError, SimulationError
 from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.isa.semantics import Apply
-from oxegg.sim.blocks import MAX_LENGTH, Block, BlockSource, Decoded, form_block
+from oxegg.sim.blocks import MAX_LENGTH, SIMT, Block, BlockSource, Decoded, form_block
 from oxegg.sim.clock import Clock
 from oxegg.sim.custom import compile_custom
 from oxegg.sim.events import Event
@@ -37,6 +37,7 @@ from oxegg.sim.integers import (
 )
 from oxegg.sim.memory import MemoryFault
 from oxegg.sim.reference import Context
+from oxegg.sim.simt_run import SimtRun
 from oxegg.sim.state import Mode, State, VectorConfig
 from oxegg.sim.vector import compile_vector
 from oxegg.sim.vector_groups import ReservedEncoding
@@ -114,6 +115,8 @@ class Engine:
     events: list[tuple[int, Event]] = field(default_factory=list[tuple[int, Event]])
     sites: list[tuple[Decoded, int]] = field(default_factory=list[tuple[Decoded, int]])
     _blocks: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
+    _singles: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
+    _limit: int = MAX_INSTRUCTIONS
 
     def __post_init__(self) -> None:
         state, memory = self.state, self.state.memory
@@ -135,6 +138,7 @@ class Engine:
 
         Raises ``SimulationError`` naming pc and instruction for a fault of any kind.
         """
+        self._limit = max_instructions
         try:
             with np.errstate(all="ignore"):
                 self._loop(pc, stop, max_instructions)
@@ -180,11 +184,18 @@ class Engine:
     def executed(self) -> dict[int, int]:
         """How often each instruction was executed, by pc."""
         counts: dict[int, int] = {}
-        for blocks in self._blocks.values():
+        for blocks in (*self._blocks.values(), *self._singles.values()):
             for translated in blocks.values():
                 for decoded in translated.block.instructions:
                     counts[decoded.pc] = counts.get(decoded.pc, 0) + translated.runs
         return counts
+
+    def single(self, pc: int) -> Translated:
+        """The one instruction at ``pc``, ready to run: SIMT mode executes each per thread."""
+        blocks = self._singles.setdefault(self.state.mode, {})
+        if pc not in blocks:
+            blocks[pc] = self._translate(pc, limit=1)
+        return blocks[pc]
 
     # Translation
 
@@ -196,10 +207,11 @@ class Engine:
             raise MemoryFault("the jump target is data")
         return memory.u16[pc >> 1]
 
-    def _translate(self, pc: int) -> Translated:
+    def _translate(self, pc: int, limit: int = MAX_LENGTH) -> Translated:
+        """The block of at most ``limit`` instructions at ``pc``."""
         mode = self.state.mode
         try:
-            block = form_block(self._fetch, pc, 1 if mode.vstart else MAX_LENGTH)
+            block = form_block(self._fetch, pc, 1 if mode.vstart else limit)
         except (OxeggError, MemoryFault) as error:
             message = error.message if isinstance(error, OxeggError) else f"no code: {error}"
             raise SimulationError(f"pc = {pc:#x}: {message}") from error
@@ -253,6 +265,8 @@ class Engine:
     # Special instructions
 
     def _special(self, decoded: Decoded) -> int:
+        if decoded.record.timing in SIMT:
+            return self._simt(decoded)
         following = decoded.pc + decoded.length
         match decoded.record.timing:
             case "csr":
@@ -265,6 +279,23 @@ class Engine:
                 if decoded.record.name == "fence.i":
                     self._blocks.clear()
         return following
+
+    def _simt(self, decoded: Decoded) -> int:
+        """SIMT mode from its first instruction to the return to the scalar core."""
+        core = self.state.accelerators.simt
+        if core is None:
+            raise StateFault("this machine has no SIMT mode")
+        run = SimtRun(core, self.state, self.single, self._new_lines, self._limit)
+        target, issued = run.run(decoded)
+        if self.clock is not None and issued:
+            self.clock.simt(issued)
+        return target
+
+    def _new_lines(self) -> int:
+        """DRAM lines that the events so far tell of; forgets the events."""
+        lines = sum(event for _, event in self.events if isinstance(event, int))
+        self.events.clear()
+        return lines
 
     def _csr(self, decoded: Decoded) -> None:
         state, operands = self.state, decoded.operands

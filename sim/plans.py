@@ -113,8 +113,8 @@ def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) 
         occupancy=cost.occupancy * TICKS,
         latency=cost.latency * TICKS,
         chains=cost.chains,
-        reads=_scalars(decoded, reads=True),
-        writes=_scalars(decoded, reads=False),
+        reads=scalar_registers(decoded, reads=True),
+        writes=scalar_registers(decoded, reads=False),
         vector=record.is_vector,
         vector_reads=_registers(groups, reads=True) + ((0,) if masked else ()) + row.get("in", ()),
         vector_writes=_registers(groups, reads=False) + row.get("out", ()),
@@ -126,7 +126,7 @@ def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) 
     )
 
 
-def _scalars(decoded: Decoded, *, reads: bool) -> tuple[int, ...]:
+def scalar_registers(decoded: Decoded, *, reads: bool) -> tuple[int, ...]:
     """Scoreboard numbers of the scalar registers read or written; x0 is neither."""
     numbers: list[int] = []
     for operand in decoded.record.operands:

@@ -12,6 +12,7 @@ from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.sim.accelerators import NO_ACCELERATORS, Accelerators
 from oxegg.sim.ieee import Flags
 from oxegg.sim.memory import Memory
+from oxegg.sim.simt import SimtCore
 from oxegg.sim.tile import Tiles
 
 U64 = (1 << 64) - 1
@@ -161,6 +162,13 @@ def _tiles(state: State) -> Tiles:
     return tiles
 
 
+def _simt(state: State) -> SimtCore:
+    core = state.accelerators.simt
+    if core is None:
+        raise KeyError("no SIMT mode")
+    return core
+
+
 def _write_fcsr(state: State, value: int) -> None:
     _write_fflags(state, value)
     state.frm = value >> 5 & 7
@@ -195,6 +203,14 @@ _READ_BY_NAME: dict[str, Callable[[State], int]] = {
     "tm": lambda state: _tiles(state).m,
     "tn": lambda state: _tiles(state).n,
     "tk": lambda state: _tiles(state).k,
+    "thread_id": lambda state: _simt(state).thread,
+    "warp_id": lambda state: _simt(state).current,
+    "core_id": lambda state: _simt(state) and 0,
+    "active_warps": lambda state: _simt(state).active_warps,
+    "active_threads": lambda state: _simt(state).warp.mask,
+    "num_threads": lambda state: _simt(state).machine.threads,
+    "num_warps": lambda state: _simt(state).machine.warps,
+    "num_cores": lambda state: _simt(state) and 1,
 }
 _WRITE_BY_NAME: dict[str, Callable[[State, int], None]] = {
     "fflags": _write_fflags,

@@ -13,6 +13,9 @@ CSR_NUMBERS = {
     "fflags": 0x001, "frm": 0x002, "fcsr": 0x003,
     "vstart": 0x008, "vxsat": 0x009, "vxrm": 0x00A, "vcsr": 0x00F,
     "tm": 0x8C0, "tn": 0x8C1, "tk": 0x8C2,
+    # SIMT mode, as Vortex numbers them.
+    "thread_id": 0xCC0, "warp_id": 0xCC1, "core_id": 0xCC2, "active_warps": 0xCC3,
+    "active_threads": 0xCC4, "num_threads": 0xFC0, "num_warps": 0xFC1, "num_cores": 0xFC2,
     "cycle": 0xC00, "time": 0xC01, "instret": 0xC02,
     "vl": 0xC20, "vtype": 0xC21, "vlenb": 0xC22,
 }  # fmt: skip

@@ -72,9 +72,9 @@ def test_a_wait_completes_earlier_transfers_of_its_queue_only():
         ("ox.dma", 5, 10, 6), ("addi", 12, 12, 64), ("sd", 12, 8, 10), ("ox.dma", 5, 10, 0),
         ("ox.dma.wait", 5), RETURN,
     ]  # fmt: skip
-    words = descriptor(row_bytes=64, rows=1)
-    result = call(assemble(lines), CARD,
-                  [Buffer(words), Buffer(pattern(64)), Buffer(np.zeros(192, np.uint8))])  # fmt: skip
+    buffers = [Buffer(descriptor(row_bytes=64, rows=1)), Buffer(pattern(64)),
+               Buffer(np.zeros(192, np.uint8))]  # fmt: skip
+    result = call(assemble(lines), CARD, buffers)
     parts = result.arrays[2].reshape(3, 64)
     assert np.array_equal(parts[0], pattern(64))
     assert not parts[1].any()
