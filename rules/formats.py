@@ -94,6 +94,9 @@ def _truth() -> None:
             zero = constant(0.0 if type_.is_float else 0)
             nonzero = apply("ne", x, zero, of=type_)
             _rule(f"convert-{type_}-bool", convert(x, type_, BOOL), nonzero, BOOL, "x is not 0")
+    either = apply("and", c, x, of=BOOL), apply("and", apply("not", c, of=BOOL), y, of=BOOL)
+    _rule("select-bool", apply("select", c, x, y), apply("or", *either, of=BOOL), BOOL,
+          "masks have no merge: c and x, or not c and y")  # fmt: skip
 
 
 def _rounding() -> None:

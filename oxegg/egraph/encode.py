@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oxegg.egraph.rule_text import operator_key, signed_bits
-from oxegg.egraph.views import index_value, pushed
+from oxegg.egraph.views import as_read, index_value, pushed
 from oxegg.errors import LoweringError
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.term import Kernel, Term, const, input_, iota, pointwise, topological
+from oxegg.ir.term import Kernel, Term, iota, pointwise, topological
 from oxegg.ir.types import BOOL, U8, U16, U32, ElementType, bits_to_value
 
 MAX_AXES = 62  # one bit each in a signed 64-bit integer
@@ -116,11 +116,9 @@ def _pointwise(encoding: Encoding, term: Term) -> str:
 
 
 def _leaf(encoding: Encoding, term: Term) -> str:
-    if term.operator == "input" and term.type is BOOL:
-        name, layout = term.attributes
-        stored = input_(name, U8, layout)  # truth values are bytes in memory
-        number = _encode(encoding, pointwise("ne", stored, const(0, U8)))
-        return f"(Id {number})"
+    read = as_read(term)
+    if read is not term:
+        return f"(Id {_encode(encoding, read)})"
     encoding.leaves.append(term)
     return f"(Leaf {len(encoding.leaves) - 1})"
 

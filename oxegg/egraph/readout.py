@@ -9,6 +9,7 @@ from typing import Any, Literal
 from oxegg.egraph.encode import Encoding
 from oxegg.egraph.engine import Table
 from oxegg.egraph.schema import MEMORY, PHYSICAL
+from oxegg.ir.term import Term
 from oxegg.ir.types import BOOL, TYPES, ElementType
 
 OUTPUT_LAYOUT = 100  # layouts 1..62: a buffer of our own, axis layout-1 innermost
@@ -38,12 +39,16 @@ class PhysicalNode:
 
 @dataclass(frozen=True)
 class PhysicalGraph:
-    """What extraction chooses from; ``roots[i]`` is the memory class of output ``i``."""
+    """What extraction chooses from; ``roots[i]`` is the memory class of output ``i``.
+
+    ``terms``: logical e-class to the kernel's own term in it.
+    """
 
     encoding: Encoding
     classes: Mapping[int, PhysicalClass]
     nodes: tuple[PhysicalNode, ...]
     roots: tuple[int, ...]
+    terms: Mapping[int, Term]
 
 
 def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
@@ -66,7 +71,8 @@ def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
     ids = {row[0]: row[1] for row in tables["Id"].rows}
     memory = {(row[0], row[1]): row[2] for row in tables["Mem"].rows}
     roots = tuple(memory[ids[root], OUTPUT_LAYOUT + i] for i, root in enumerate(encoding.roots))
-    return PhysicalGraph(encoding, classes, tuple(nodes), roots)
+    terms = {ids[number]: term for number, term in reversed(list(enumerate(encoding.held)))}
+    return PhysicalGraph(encoding, classes, tuple(nodes), roots, terms)
 
 
 def _lane_is_free(place: PhysicalClass) -> bool:

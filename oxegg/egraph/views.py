@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.term import Term, at, const, gather, iota, pointwise, reduce
+from oxegg.ir.term import Term, at, const, gather, input_, iota, pointwise, reduce
+from oxegg.ir.types import BOOL, U8
+
+
+def as_read(term: Term) -> Term:
+    """A parameter of truth values as kernels find it: bytes, which are true unless they are 0."""
+    if term.operator != "input" or term.type is not BOOL:
+        return term
+    name, layout = term.attributes
+    return pointwise("ne", input_(name, U8, layout), const(0, U8))
 
 
 def pushed(term: Term) -> Term | None:
     """The same value with the view moved below its operand's operation, or None if it stays."""
-    child = term.children[0]
+    child = as_read(term.children[0])
     index: dict[Axis, Affine] = dict(term.attributes)
     if child.operator == "at":
         mapping = {axis.name: affine for axis, affine in index.items()}

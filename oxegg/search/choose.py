@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
@@ -33,7 +33,7 @@ def choose(
     seconds: float = 5.0,
 ) -> Choice:
     """Extract one program; ``keep`` restricts the nodes (lane axes, say)."""
-    nodes = _realizable([n for n in graph.nodes if keep(n)])
+    nodes = realizable([n for n in graph.nodes if keep(n)])
     if not set(graph.roots) <= {n.eclass for n in nodes}:
         raise LoweringError("no combination of instructions computes this kernel")
     problem = Problem.of(
@@ -46,7 +46,7 @@ def choose(
     return Choice(read_back(graph, chosen), solution, tuple(chosen.values()))
 
 
-def _realizable(nodes: list[PhysicalNode]) -> list[PhysicalNode]:
+def realizable(nodes: Sequence[PhysicalNode]) -> list[PhysicalNode]:
     """Nodes whose needs can all be met by others, found from the leaves up."""
     missing = {id(node): len(set(node.children)) for node in nodes}
     users: dict[int, list[PhysicalNode]] = {}

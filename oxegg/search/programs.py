@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
@@ -14,6 +15,7 @@ from oxegg.errors import LoweringError
 from oxegg.extraction import Method
 from oxegg.search.choose import Choice, Filter, choose
 from oxegg.search.costs import Costs, Objective
+from oxegg.search.refusal import refusal
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,13 @@ def candidates(
     found: dict[tuple[object, ...], Candidate] = {}
     costs = Costs(graph, machine, objective)
     for label, keep in _filters(graph):
-        try:
+        with suppress(LoweringError, LoopConflict):
             choice = choose(graph, costs, keep=keep, method=method)
             key = _signature(choice)
             if key not in found:
                 found[key] = Candidate(label, choice, tuple(split(choice.program)))
-        except (LoweringError, LoopConflict):
-            continue
     if not found:
-        raise LoweringError(
-            "no combination of instructions computes this kernel",
-            hint="mode exact has no elementary functions: try --mode real",
-        )
+        raise refusal(graph)
     return sorted(found.values(), key=lambda c: c.choice.solution.cost)
 
 
@@ -56,12 +53,10 @@ def generic(graph: PhysicalGraph, machine: Machine) -> Candidate:
     costs = Costs(graph, machine)
     tries = [_both(_lanes({0, lane}), _no_buffers) for lane in wanted]
     for keep in (*tries, _no_buffers, _any):
-        try:
+        with suppress(LoweringError, LoopConflict):
             choice = choose(graph, costs, keep=keep)
             return Candidate("generic", choice, tuple(split(choice.program)))
-        except (LoweringError, LoopConflict):
-            continue
-    raise LoweringError("no combination of instructions computes this kernel")
+    raise refusal(graph)
 
 
 def _filters(graph: PhysicalGraph) -> Iterator[tuple[str, Filter]]:

@@ -235,5 +235,7 @@ def test_unknown_options(option: str) -> None:
 
 
 def test_exact_mode_has_no_exponential() -> None:
-    with pytest.raises(LoweringError):
+    with pytest.raises(LoweringError, match=r"no instructions compute exp \(f32\)") as refused:
         oxegg.compile(softmax, machine="x60", mode="exact", peers=())
+    assert refused.value.hint is not None
+    assert "--mode real" in refused.value.hint

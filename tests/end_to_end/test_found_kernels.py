@@ -1,0 +1,53 @@
+"""Kernels that random programs found refused or wrong, one for each cause."""
+
+# Kernels as users write them, without types for locals and lambdas.
+# pyright: basic
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from jaxtyping import Bool, Float32, UInt32
+
+from oxegg.costmodels import load_machine
+from oxegg.frontend import lower
+from oxegg.verify import check, input_sets
+from oxegg.verify.check import Mode
+from tests.end_to_end.variants import variants
+
+Array = np.ndarray[Any, Any]
+ROWS = Float32[Array, "a=8 b=13"]
+TRUTHS = Bool[Array, "a=17"]
+VARIANTS = 2
+
+CASES: dict[str, tuple[Mode, Callable[..., Any], tuple[Any, ...]]] = {
+    "element of truth values": ("exact", lambda x: x[0], (Bool[Array, "a=1"],)),
+    "select of truth values": ("exact", lambda x, y: np.where(x, y, ~x), (TRUTHS, TRUTHS)),
+    "sum over a running sum along another axis": (
+        "real", lambda x: np.cumsum(x, axis=0).max(axis=1), (ROWS,),
+    ),
+    "running sums along two axes": (
+        "real", lambda x: np.cumsum(np.cumsum(x, axis=0), axis=1), (ROWS,),
+    ),
+    "u32 and its low half": (
+        "exact", lambda x: (x.astype(np.uint16), x.astype(np.int32).astype(np.uint16)),
+        (UInt32[Array, "a=17"],),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_found(name: str) -> None:
+    mode, function, annotations = CASES[name]
+    names = function.__code__.co_varnames[: len(annotations)]
+    function.__annotations__ = dict(zip(names, annotations, strict=True))
+    kernel = lower(function)
+    sets = input_sets(kernel)[:2]
+    tried = variants(kernel, load_machine("ox-tiny"), mode, random.Random(1), VARIANTS)
+    for variant in tried:
+        verdict = check(kernel, variant.runner, mode=mode, sets=sets)
+        assert verdict.correct, f"{variant}: {verdict.failures[0]}"
