@@ -7,7 +7,7 @@ few percent of the minimax polynomial; coefficients are then rounded to the targ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
 
@@ -68,7 +68,7 @@ def _in_powers(chebyshev: list[float], low: float, high: float) -> list[float]:
     return [float(value) for value in total]
 
 
-def horner(x: Pattern, coefficients: list[float]) -> Pattern:
+def horner(x: Pattern, coefficients: Sequence[float]) -> Pattern:
     """c0 + c1 x + c2 x^2 ... by fused multiply-adds, lowest power first in the list."""
     value: Pattern = constant(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):

@@ -6,7 +6,6 @@ whole domain (all 2^16 inputs of the 16-bit formats, dense samples of the others
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,8 @@ import numpy as np
 from oxegg.ir.types import BF16, F16, F32, F64, I32, I64, ElementType
 from oxegg.rules.approximation import LN2 as LN2_DIGITS
 from oxegg.rules.approximation import PI as PI_DIGITS
-from oxegg.rules.approximation import Array, exp_coefficients, fit, horner, split
+from oxegg.rules.approximation import horner, split
+from oxegg.rules.fits import ERF_BORDER, ERF_TOP, TANH_BORDER, coefficients
 from oxegg.rules.pattern import Family, Pattern, apply, constant, convert, variables
 
 FAMILY = Family("elementary")
@@ -29,17 +29,13 @@ class Format:
 
     type: ElementType
     integer: ElementType
-    exp_degree: int
-    exp_exact: int
-    log_terms: int
-    trig_terms: int
 
     @property
     def fraction_bits(self) -> int:
         return self.type.precision - 1
 
 
-FORMATS = (Format(F32, I32, 5, 0, 9, 4), Format(F64, I64, 12, 2, 20, 8))
+FORMATS = (Format(F32, I32), Format(F64, I64))
 
 
 def fma(a: Pattern, b: Pattern, c: Pattern) -> Pattern:
@@ -87,7 +83,7 @@ def exponential(format_: Format, value: Pattern, log2_base: float = 1 / LN2) -> 
         r = (clamped - n_float) * constant(LN2)
     else:
         r = fnma(n_float, lower, fnma(n_float, upper, clamped))
-    polynomial = horner(r, [1.0, *exp_coefficients(format_.exp_degree, format_.exp_exact)])
+    polynomial = horner(r, [1.0, *coefficients(f"exp.{format_.type}")])
     shifted = integer(format_, "shl", n, constant(format_.fraction_bits))
     return from_bits(format_, integer(format_, "add", bits(format_, polynomial), shifted))
 
@@ -108,14 +104,7 @@ def logarithm(format_: Format, value: Pattern) -> Pattern:
     e_float = convert(exponent, t.integer, t.type)
     e = apply("select", tiny, e_float - constant(float(scale)), e_float)
     f = mantissa - one
-    low, high = float(np.sqrt(0.5)) - 1, float(np.sqrt(2)) - 1
-
-    def tail(v: Array) -> Array:  # (log(1 + v) - v + v^2/2) / v^3
-        w = v.astype(np.longdouble)
-        series = sum((-1.0) ** k * w**k / (k + 3) for k in range(220))
-        return np.asarray(series).astype(np.float64)
-
-    polynomial = horner(f, fit(tail, low, high, t.log_terms))
+    polynomial = horner(f, coefficients(f"log.{t.type}"))
     square = f * f
     upper, lower = split(LN2_DIGITS, 2, t.type.precision - 12)
     small = fma(e, lower, fma(square * f, polynomial, -(half * square)))
@@ -134,24 +123,10 @@ def sine(format_: Format, value: Pattern, quarter_turns: int) -> Pattern:
     for part in parts:
         r = fnma(n_float, part, r)
     quadrant = integer(t, "add", n, constant(quarter_turns)) if quarter_turns else n
-    limit = float(np.pi / 4) ** 2 * 1.01
-
-    def sin_tail(v: Array) -> Array:  # (sin(sqrt v)/sqrt v - 1) / v
-        w = np.sqrt(np.maximum(v, 1e-6).astype(np.longdouble))
-        series = sum((-1.0) ** k * w ** (2 * k - 2) / _factorial(2 * k + 1) for k in range(1, 14))
-        return np.asarray(series).astype(np.float64)
-
-    def cos_tail(v: Array) -> Array:  # (cos(sqrt v) - 1 + v/2) / v^2
-        w = np.maximum(v, 1e-6).astype(np.longdouble)
-        series = sum((-1.0) ** k * w ** (k - 2) / _factorial(2 * k) for k in range(2, 14))
-        return np.asarray(series).astype(np.float64)
-
     square = r * r
-    terms = t.trig_terms
-    sine_ = fma(r * square, horner(square, fit(sin_tail, 0, limit, terms)), r)
-    cosine = fma(
-        square * square, horner(square, fit(cos_tail, 0, limit, terms)), fnma(half, square, one)
-    )
+    sine_ = fma(r * square, horner(square, coefficients(f"sin.{t.type}")), r)
+    tail = horner(square, coefficients(f"cos.{t.type}"))
+    cosine = fma(square * square, tail, fnma(half, square, one))
     odd = apply("ne", integer(t, "and", quadrant, constant(1)), constant(0), of=t.integer)
     picked = apply("select", odd, cosine, sine_)
     negative = apply("ne", integer(t, "and", quadrant, constant(2)), constant(0), of=t.integer)
@@ -162,22 +137,13 @@ def _split_half_pi(format_: Format) -> list[Pattern]:
     return list(split(PI_DIGITS / 2, 3, format_.type.precision - 14))
 
 
-def _factorial(n: int) -> np.longdouble:
-    return np.longdouble(np.prod(np.arange(1, n + 1, dtype=np.longdouble)))
-
-
 def hyperbolic_tangent(format_: Format, value: Pattern) -> Pattern:
     """tanh x: odd polynomial near 0, 1 - 2/(e^2|x| + 1) with the sign put back elsewhere."""
     magnitude = apply("abs", value)
-    border = 0.625 if format_.type is F32 else 0.35
-
-    def tail(v: Array) -> Array:  # (tanh(sqrt v)/sqrt v - 1) / v
-        w = np.sqrt(np.maximum(v, 1e-9).astype(np.longdouble))
-        return np.asarray((np.tanh(w) / w - 1) / (w * w)).astype(np.float64)
-
+    border = TANH_BORDER[format_.type.name]
     square = value * value
-    terms = 5 if format_.type is F32 else 12
-    small = fma(value * square, horner(square, fit(tail, 1e-5, border**2, terms)), value)
+    tail = horner(square, coefficients(f"tanh.{format_.type}"))
+    small = fma(value * square, tail, value)
     large = one - two / (apply("exp", magnitude + magnitude) + one)
     return apply(
         "select", apply("lt", magnitude, constant(border)), small, apply("copysign", large, value)
@@ -186,23 +152,13 @@ def hyperbolic_tangent(format_: Format, value: Pattern) -> Pattern:
 
 def error_function(value: Pattern) -> Pattern:
     """erf x: odd polynomial for |x| < 0.9, 1 - e^p(|x|) with p fitted to log erfc elsewhere."""
-    border = 0.9
-
-    def small_tail(v: Array) -> Array:
-        w = np.sqrt(np.maximum(v, 1e-9))
-        return np.array([math.erf(a) / a for a in w])
-
-    def log_tail(v: Array) -> Array:
-        return np.array([math.log(math.erfc(a)) for a in v])
-
     square = value * value
-    small = value * horner(square, fit(small_tail, 1e-6, border**2, 7))
+    small = value * horner(square, coefficients("erf-near.f32"))
     magnitude = apply("abs", value)
-    top = 4.2
-    capped = apply("minnum", magnitude, constant(top))
-    exponent = horner(capped, fit(log_tail, border, top, 10))
+    capped = apply("minnum", magnitude, constant(ERF_TOP))
+    exponent = horner(capped, coefficients("erf-far.f32"))
     large = apply("copysign", one - apply("exp", exponent), value)
-    return apply("select", apply("lt", magnitude, constant(border)), small, large)
+    return apply("select", apply("lt", magnitude, constant(ERF_BORDER)), small, large)
 
 
 def estimate_reciprocal(format_: Format) -> Pattern:

@@ -1,16 +1,18 @@
 """The pattern language: rules are rows of Python expressions over pattern variables.
 
-From one row come the egglog text (:mod:`oxegg.egraph.rule_text`) and the terms on which the
-reference evaluator can refute the rule (:mod:`oxegg.rules.instantiate`).
+From one row come the egglog text (:mod:`oxegg.egraph.rule_text`), the terms on which the reference
+evaluator can refute the rule and the formulas by which a solver proves it (:mod:`oxegg.rule_lab`).
 
     x, y = variables("x y")
-    rule("algebra.add-zero", x + constant(0), x, kind="exact", types=INTEGERS)
+    family.rule("add-zero", x + constant(0), x, kind="exact", types=INTEGERS, doc="x + 0 = x")
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from oxegg.errors import RuleError
@@ -96,7 +98,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """One named rewrite. ``types`` are the element types it is instantiated at."""
+    """One named rewrite. ``types`` are the element types it is instantiated at.
+
+    ``where`` is "file:line" of the row.
+    """
 
     name: str
     left: Pattern
@@ -108,6 +113,7 @@ class Rule:
     both: bool = False  # also from right to left
     error_ulps: float = 0.0  # kind "approx" or "real": stated error of the right side
     phase: Literal["algebra", "elementary"] = "algebra"
+    where: str | None = field(default=None, compare=False)
 
     @property
     def family(self) -> str:
@@ -135,13 +141,13 @@ class Family:
         error_ulps: float = 0.0,
         phase: Literal["algebra", "elementary"] = "algebra",
     ) -> None:
-        """Add a row; raises RuleError when the right side uses what the left doesn't bind."""
-        row = Rule(
-            f"{self.name}.{name}", left, right, kind, tuple(types), doc, tuple(when), both,
-            error_ulps, phase,
+        """Add a row; :func:`oxegg.rules.wellformed.check_row` says whether it is well-formed."""
+        self.rules.append(
+            Rule(
+                f"{self.name}.{name}", left, right, kind, tuple(types), doc, tuple(when), both,
+                error_ulps, phase, _place(),
+            )
         )  # fmt: skip
-        _check_bound(row)
-        self.rules.append(row)
 
 
 def variables(names: str) -> tuple[Variable, ...]:
@@ -188,14 +194,18 @@ def names_in(pattern: Pattern) -> set[str]:
     return set()
 
 
-def _check_bound(row: Rule) -> None:
-    for start, end, arrow in [(row.left, row.right, "->")] + (
-        [(row.right, row.left, "<-")] if row.both else []
-    ):
-        unbound = names_in(end) - names_in(start)
-        if unbound:
-            bound = ", ".join(sorted(names_in(start)))
-            raise RuleError(
-                f"rule {row.name} ({arrow}): {', '.join(sorted(unbound))} is not bound",
-                hint=f"the side it starts from binds {bound}",
-            )
+_HELPERS = ("rule", "_rule")
+
+
+def _place() -> str | None:
+    """The line that states a row: the nearest caller that isn't a helper named ``rule``."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name in ("_place", *_HELPERS):
+        frame = frame.f_back
+    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else None
+
+
+def _short(file: str) -> str:
+    """A rule file of the package as ``rules/algebra.py``, any other as it is."""
+    path = Path(file)
+    return f"rules/{path.name}" if path.parent == Path(__file__).parent else file

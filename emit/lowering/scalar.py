@@ -303,7 +303,17 @@ def _float_to_integer(
         emitter.emit(f"fcvt.{width}.{suffix}", target, value, ROUND_TO_ZERO)
     else:
         emitter.emit(f"fcvt.{width}.{suffix}", target, value)
+        if to.bits < 32:
+            return _clamp(emitter, target, to)
     return normalize(emitter, target, to)
+
+
+def _clamp(emitter: Emitter, value: Register, to: ElementType) -> Register:
+    """Rounding saturates: into the range of a type that is narrower than any conversion's."""
+    below, inside = emitter.new("x"), emitter.new("x")
+    emitter.emit("min", below, value, emitter.integer(to.maximum))
+    emitter.emit("max", inside, below, emitter.integer(to.minimum))
+    return inside
 
 
 def _bitcast(emitter: Emitter, of: ElementType, to: ElementType, value: Register) -> Register:

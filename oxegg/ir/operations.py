@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oxegg.ir import elementary, floating
+from oxegg.ir.types import ElementType
 
 Array = npt.NDArray[Any]
 TypeRule = Literal["same", "bool", "select", "convert"]
@@ -35,6 +36,16 @@ class Operation:
     types: TypeRule = "same"
     domain: Domain = "number"
     commutative: bool = False
+
+    def accepts(self, type_: ElementType) -> bool:
+        """Whether operands (of a select: its values) may have this type."""
+        return {
+            "float": type_.is_float,
+            "integer": type_.is_integer,
+            "bool": type_.kind == "bool",
+            "number": type_.kind != "bool",
+            "any": True,
+        }[self.domain]
 
 
 def _wrap(function: Callable[..., Any]) -> Callable[..., Array]:

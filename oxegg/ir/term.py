@@ -121,14 +121,7 @@ def _result_type(name: str, children: Sequence[Term], to: ElementType | None) ->
     if len({v.type for v in values}) != 1:
         raise IRError(f"{name}: operands of types {', '.join(str(v.type) for v in values)}")
     type_ = values[0].type
-    allowed = {
-        "float": type_.is_float,
-        "integer": type_.is_integer,
-        "bool": type_ is BOOL,
-        "number": type_ is not BOOL,
-        "any": True,
-    }[row.domain]
-    if not allowed:
+    if not row.accepts(type_):
         raise IRError(f"{name} is not defined on {type_}")
     return BOOL if row.types == "bool" else type_
 

@@ -1,0 +1,1 @@
+"""The rule lab: evidence for rules, coverage, blame, derivability, mining."""

@@ -1,0 +1,84 @@
+"""One obligation for the solver: two terms, everywhere equal?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from oxegg.ir import Term
+from oxegg.ir.types import BOOL, ElementType
+from oxegg.rule_lab.instances import Sides
+from oxegg.rule_lab.smt import NoSemanticsError
+from oxegg.rule_lab.solver import z3
+from oxegg.rule_lab.symbolic import Bits, Elements, Reals, points
+
+Answer = Literal["proved", "refuted", "unknown", "no semantics"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The solver's answer; a refutation with the bit patterns of the inputs, by name.
+
+    ``effort`` is z3's own count of steps, which doesn't depend on the machine's load.
+    """
+
+    answer: Answer
+    counterexample: dict[str, int] | None = None
+    effort: int = 0
+
+
+def prove_sides(sides: Sides, kind: str, *, seconds: float, effort: int = 0) -> Proof:
+    """Whether the two sides are equal: to the bit for kind "exact", else over the reals."""
+    world = Bits() if kind == "exact" else Reals()
+    elements = Elements(world)
+    try:
+        differences = [
+            _differ(elements.at(sides.left, point), elements.at(sides.right, point))
+            for point in points(tuple(sorted({*sides.left.axes, *sides.right.axes}, key=str)))
+        ]
+    except (NoSemanticsError, KeyError):
+        return Proof("no semantics")
+    inputs = {name: pair for name, pair in elements.inputs.items()}
+    return solve(
+        z3.And(*world.assumptions, z3.Or(*differences)), inputs, seconds=seconds, effort=effort
+    )
+
+
+def _differ(left: Any, right: Any) -> Any:
+    return z3.Not(left == right)
+
+
+def solve(
+    claim: Any, inputs: dict[str, tuple[Term, Any]], *, seconds: float, effort: int = 0
+) -> Proof:
+    """Look for values that satisfy ``claim``, the negation of what is to be proved."""
+    simplified = z3.simplify(claim)
+    if z3.is_false(simplified):
+        return Proof("proved")
+    solver = z3.Solver()
+    solver.set("timeout", int(1000 * seconds))
+    if effort:
+        solver.set("rlimit", effort)
+    solver.add(simplified)
+    result = solver.check()
+    spent = next((v for k, v in solver.statistics() if k == "rlimit count"), 0)
+    if result == z3.unsat:
+        return Proof("proved", effort=spent)
+    if result == z3.unknown:
+        return Proof("unknown", effort=spent)
+    model = solver.model()
+    found = {
+        name: bits
+        for name, (term, symbol) in inputs.items()
+        if (bits := _bits(model.eval(symbol, model_completion=True), term.type)) is not None
+    }
+    return Proof("refuted", found, spent)
+
+
+def _bits(value: Any, type_: ElementType) -> int | None:
+    """The bit pattern of a model's value; None for a real number that is no bit pattern."""
+    if type_ is BOOL:
+        return int(z3.is_true(value))
+    if z3.is_bv_value(value):
+        return value.as_long()
+    return None
