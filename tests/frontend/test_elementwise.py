@@ -147,6 +147,10 @@ def test_int64_compares_with_uint64(agree: Callable[..., Any]) -> None:
 def test_half_precision_with_python_and_numpy_scalars(agree: Callable[..., Any]) -> None:
     agree(lambda h: (h + 1.5, h * np.float32(2), h + np.int32(1), h > 0.1), H)
     agree(
+        lambda h: (np.clip(h, -1, 1), h.clip(max=0.5), np.clip(h, h, 2 * h), np.clip(h, None, h)),
+        BFloat16[np.ndarray, "n=40"],
+    )
+    agree(
         lambda h: (h + 1, h + 1.5, h * np.float32(2), h.sum(), h.mean(), h > 0.5),
         BFloat16[np.ndarray, "n=40"],
     )

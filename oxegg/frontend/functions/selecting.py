@@ -10,6 +10,7 @@ import numpy as np
 
 from oxegg.errors import LoweringError
 from oxegg.frontend.dtypes import (
+    Operand,
     cast,
     element_type,
     operand_term,
@@ -21,7 +22,7 @@ from oxegg.frontend.joining import broadcast_to
 from oxegg.frontend.traced import IN_PLACE, NO_VALUE, Traced, implements, operand, value_of
 from oxegg.frontend.ufunc_methods import chosen
 from oxegg.frontend.value import Value, elementwise
-from oxegg.ir import const, pointwise
+from oxegg.ir import ElementType, const, pointwise
 
 
 @implements(np.where)
@@ -61,8 +62,7 @@ def _clip(
     value = value_of(a)
     bounds = [None if b is None or b is NO_VALUE else operand(b) for b in (low, high)]
     bounds = [_useful(b, value, i) for i, b in enumerate(bounds)]
-    given = [b for b in bounds if b is not None]
-    type_ = result_type(value, *given)
+    type_ = _clipped_type(value, *bounds)
     result = value.with_term(cast(value.term, type_))
     for name, bound in zip(("maximum", "minimum"), bounds, strict=True):
         if bound is not None:
@@ -71,6 +71,20 @@ def _clip(
         out.assign(result.with_term(cast(result.term, out.value.type)))
         return out
     return result
+
+
+def _clipped_type(value: Value, *bounds: Operand | None) -> ElementType:
+    """NumPy's result type: with both bounds its ufunc clip decides, which lacks bfloat16."""
+    examples: list[Any] = [None if o is None else _example(o) for o in (value, *bounds)]
+    try:
+        return element_type(np.clip(*examples).dtype)
+    except TypeError as error:
+        raise LoweringError(f"np.clip is not defined on {value.type.numpy}") from error
+
+
+def _example(operand: Operand) -> Any:
+    key = promotion_key(operand)
+    return key(0) if isinstance(key, type) else np.zeros((), key)
 
 
 def _useful(bound: Any, value: Value, side: int) -> Any:
