@@ -6,7 +6,7 @@ from oxegg.costmodels.machine import Machine
 from oxegg.costmodels.quantities import TileShape
 from oxegg.costmodels.roofline import KernelWork, Roofline, Traffic, roofline
 from oxegg.costmodels.timing import Timing, timing, timing_class, unit_copies
-from oxegg.costmodels.transfers import dma_cycles
+from oxegg.costmodels.transfers import dma_cycles, row_cycles
 
 __all__ = [
     "KernelWork",
@@ -24,6 +24,7 @@ __all__ = [
     "machine_names",
     "nest_cycles",
     "roofline",
+    "row_cycles",
     "timing",
     "timing_class",
     "unit_copies",

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from oxegg.costmodels.machine import Machine, NearMemory
+from oxegg.costmodels.machine import Machine
 from oxegg.isa import Instruction, Operand
 
 WHOLE_REGISTERS = frozenset({"vload_whole", "vstore_whole", "vmv_whole"})
@@ -88,11 +88,15 @@ def tensor_quantities(
     }
 
 
-def near_memory_quantities(machine: Machine, repeat: int) -> Mapping[str, int]:
-    """What formulas of near-memory commands may name."""
-    memory = machine.near_memory
-    assert memory is not None, "timing() refuses near-memory commands without the engine"
-    return {**_near_memory_times(memory), **machine_quantities(machine), "repeat": repeat}
+def near_memory_quantities(machine: Machine, repeat: int, subcycles: int = 1) -> Mapping[str, int]:
+    """What formulas of near-memory commands may name; ``clocks`` then gives ``subcycles``."""
+    own = machine_quantities(machine)
+    return {
+        **own,
+        **near_memory_times(machine),
+        "repeat": repeat,
+        "mhz": own["mhz"] * subcycles,
+    }
 
 
 @lru_cache(maxsize=64)
@@ -109,15 +113,23 @@ def machine_quantities(machine: Machine) -> Mapping[str, int]:
 
 
 @lru_cache(maxsize=64)
-def _near_memory_times(memory: NearMemory) -> Mapping[str, int]:
+def near_memory_times(machine: Machine) -> Mapping[str, int]:
+    """Times of the memory in ps, stretched by refresh and by the cores that share it; its units.
+
+    Entering and leaving the mode is each core's own affair and isn't shared.
+    """
+    memory = machine.near_memory
+    assert memory is not None, "timing() refuses near-memory commands without the engine"
     nanoseconds = {
-        "t_mode": memory.mode_ns,
         "t_write": memory.write_latency_ns,
         "t_read": memory.read_latency_ns,
         "t_long": memory.t_ccd_long_ns,
         "t_short": memory.t_ccd_short_ns,
         "t_recovery": memory.t_wr_ns,
+        "t_precharge": memory.t_rtp_ns + memory.t_rp_ns,
+        "t_activate": memory.t_rcd_ns,
     }
-    stretch = 1000 * memory.refresh_stretch
+    stretch = 1000 * memory.refresh_stretch * max(1.0, machine.cores / memory.channels)
     times = {name: round(time * stretch) for name, time in nanoseconds.items()}
-    return {**times, "units": memory.units_per_channel}
+    mode = round(1000 * memory.mode_ns * memory.refresh_stretch)
+    return {**times, "t_mode": mode, "units": memory.units_per_channel}

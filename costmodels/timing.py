@@ -65,15 +65,17 @@ def timing(
     lmul: Fraction | int = 1,
     tile: TileShape | None = None,
     repeat: int = 1,
+    subcycles: int = 1,
 ) -> Timing:
     """Timing of an instruction under a vector state, a tile shape or a repeat count.
 
     ``vl`` (elements), ``sew`` (bits) and ``lmul`` matter to vector instructions only and are
     required there; ``tile`` defaults to the full tile, ``repeat`` is the count of a near-memory
-    command. Raises ``MachineError`` when the machine has no engine for the instruction and
-    ``UsageError`` for an unknown instruction or a missing vector state.
+    command. Near-memory commands take times of the memory's own clock: ``subcycles`` gives theirs
+    in fractions of a core cycle, rounded up. Raises ``MachineError`` when the machine has no engine
+    for the instruction and ``UsageError`` for an unknown instruction or a missing vector state.
     """
-    return _timing(machine, instruction_name, vl, sew, lmul, tile, repeat)
+    return _timing(machine, instruction_name, vl, sew, lmul, tile, repeat, subcycles)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -85,6 +87,7 @@ def _timing(
     lmul: Fraction | int,
     tile: TileShape | None,
     repeat: int,
+    subcycles: int,
 ) -> Timing:
     instruction = _instruction(name)
     row = _row(machine, instruction.timing)
@@ -100,7 +103,7 @@ def _timing(
     elif row.engine == "tensor":
         quantities = tensor_quantities(machine, instruction, tile or full_tile(machine))
     elif row.engine == "near_memory":
-        quantities = near_memory_quantities(machine, repeat)
+        quantities = near_memory_quantities(machine, repeat, subcycles)
     else:
         quantities = scalar_quantities(machine, instruction)
     try:

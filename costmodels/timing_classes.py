@@ -15,8 +15,8 @@ whole cycles and may use:
 ``k``              bytes of one tile row that count (tk); ``R``, ``tpb``: array rows, port bytes
 ``tile_bytes row_bytes`` of the tile that a tile load or store moves
 ``repeat units``   count of a near-memory command; near-memory units of a channel
-``t_mode t_write t_read t_long t_short t_recovery``  near-memory times in ps, stretched by refresh;
-                   ``clocks(time, mhz)`` turns them into core cycles
+``t_mode t_write t_read t_long t_short t_recovery t_precharge t_activate``  near-memory times in ps,
+                   stretched by refresh and by sharing; ``clocks(time, mhz)``: in core cycles
 ``threads lanes``  of SIMT mode
 """
 
@@ -57,7 +57,10 @@ QUANTITIES: Mapping[str, frozenset[str]] = {
     "vector": frozenset({"vl", "sew", "group", "eew", "nf", "beats", "pipe_beats", "bytes"}),
     "tensor": frozenset({"R", "tpb", "k", "row_bytes", "tile_bytes"}),
     "near_memory": frozenset(
-        {"repeat", "units", "t_mode", "t_write", "t_read", "t_long", "t_short", "t_recovery"}
+        {
+            "repeat", "units", "t_mode", "t_write", "t_read", "t_long", "t_short", "t_recovery",
+            "t_precharge", "t_activate",
+        }
     ),
 }
 

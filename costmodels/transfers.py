@@ -1,8 +1,10 @@
-"""Copies by the DMA engine."""
+"""What the memories behind the core take: copies by the DMA engine, rows of near-memory banks."""
 
 from math import ceil
 
+from oxegg.costmodels.formulas import clocks
 from oxegg.costmodels.machine import Machine
+from oxegg.costmodels.quantities import near_memory_quantities
 from oxegg.errors import MachineError
 
 
@@ -22,3 +24,14 @@ def dma_cycles(machine: Machine, *, rows: int, row_bytes: int, dram: bool = True
     stream = ceil(rows * row_bytes / min(share, dma.port_bytes, in_flight))
     bursts = rows * -(-row_bytes // dma.burst_bytes)
     return dma.setup + latency + max(stream, bursts)
+
+
+def row_cycles(machine: Machine, *, precharges: int, activates: int, subcycles: int = 1) -> int:
+    """Cycles (or ``subcycles`` of them) that banks take to close and to open rows, all at once.
+
+    A row of all banks can't be opened while another is in use: its time comes on top of the
+    accesses (all-bank mode).
+    """
+    times = near_memory_quantities(machine, 1, subcycles)
+    total = precharges * times["t_precharge"] + activates * times["t_activate"]
+    return clocks(total, times["mhz"])

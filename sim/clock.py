@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from oxegg.costmodels import Machine
+from oxegg.costmodels import Machine, unit_copies
+from oxegg.errors import SimulationError
 from oxegg.sim.blocks import Block
 from oxegg.sim.events import Event, TileEvent
 from oxegg.sim.plans import TICKS, Plan, block_plans, costs, tile_plan
@@ -117,7 +118,7 @@ class Clock:
             event = engine_events.get(plan.place)
             if isinstance(event, TileEvent):
                 plan = tile_plan(self.machine, plan, event)
-            board.issue(plan, lines.get(plan.place))
+            board.issue(plan, lines.get(plan.place), event)
             marks.append(board.now)
         last = block.instructions[-1]
         if last.record.is_branch:
@@ -140,6 +141,25 @@ class Clock:
         self._tail = 0
         self._node = self._nodes.setdefault(Times(), _Node(Times()))
         self._simt.append(found)
+
+    def check_roofline(self, instructions: int, dram_bytes: int) -> None:
+        """Raise ``SimulationError`` if the run took less time than the hardware needs for it.
+
+        ``instructions`` were issued and ``dram_bytes`` crossed the DRAM interface at least: counts
+        of the execution, not of the scoreboard.
+        """
+        cycles, machine = self.finished, self.machine
+        needed = {
+            "issue": instructions / machine.issue_width,
+            "DRAM": dram_bytes / machine.dram_bytes_per_cycle,
+        }
+        for unit, busy in self.busy().items():
+            needed[unit] = max(needed.get(unit, 0.0), busy / unit_copies(machine, unit))
+        limit = max(needed, key=lambda name: needed[name])
+        if cycles < needed[limit] - 1:
+            raise SimulationError(
+                f"the clock is wrong: {cycles} cycles, but {limit} alone takes {needed[limit]:.0f}"
+            )
 
     def cycles_by_pc(self) -> dict[int, float]:
         """Cycles between the issue of the instruction before and of the one at each pc."""

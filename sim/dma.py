@@ -76,6 +76,8 @@ class DmaEngine:
     machine: Dma
     memory: Memory
     started: int = 0
+    dram_bytes: int = 0
+    """Bytes of all transfers that crossed the DRAM interface."""
     pending: dict[int, tuple[int, Descriptor]] = field(
         default_factory=dict[int, tuple[int, Descriptor]]
     )
@@ -94,6 +96,7 @@ class DmaEngine:
         self.pending[self.started] = queue, descriptor
         burst = self.machine.burst_bytes
         outside = sum(place not in (None, "spm") for place in (source, target))
+        self.dram_bytes += descriptor.size * outside
         event = CopyEvent(
             queue=queue,
             bytes=descriptor.size,

@@ -35,7 +35,7 @@ from oxegg.sim.integers import (
     truncated_quotient,
     truncated_remainder,
 )
-from oxegg.sim.memory import MemoryFault
+from oxegg.sim.memory import LINE, MemoryFault
 from oxegg.sim.reference import Context
 from oxegg.sim.simt_run import SimtRun
 from oxegg.sim.state import Mode, State, VectorConfig
@@ -138,13 +138,21 @@ class Engine:
 
         Raises ``SimulationError`` naming pc and instruction for a fault of any kind.
         """
-        self._limit = max_instructions
+        self._limit, code = max_instructions, 0
         try:
             with np.errstate(all="ignore"):
                 self._loop(pc, stop, max_instructions)
         except Exited as exited:
-            return exited.code
-        return 0
+            code = exited.code
+        if self.clock is not None:
+            self.clock.check_roofline(self.state.instructions, self._dram_bytes())
+        return code
+
+    def _dram_bytes(self) -> int:
+        """Bytes that crossed the DRAM interface: whole lines, and what the DMA engine moved."""
+        dma = self.state.accelerators.dma
+        lines = self.state.memory.touched.count(1)
+        return lines * LINE + (dma.dram_bytes if dma else 0)
 
     def _loop(self, pc: int, stop: int, limit: int) -> None:
         clock, events, state = self.clock, self.events, self.state

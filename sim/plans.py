@@ -67,6 +67,9 @@ class Costs:
     line: int
     dram_latency: int
     l2_latency: int
+    spm_latency: int
+    link_latency: int
+    machine: Machine
 
 
 def costs(machine: Machine) -> Costs:
@@ -79,7 +82,17 @@ def costs(machine: Machine) -> Costs:
         line=ceil(LINE * TICKS / machine.dram_bytes_per_cycle),
         dram_latency=machine.dram_latency * TICKS,
         l2_latency=machine.l2_latency * TICKS,
+        spm_latency=machine.spm_latency * TICKS,
+        link_latency=_link_latency(machine) * TICKS,
+        machine=machine,
     )
+
+
+def _link_latency(machine: Machine) -> int:
+    """Cycles from the core to near-memory units: those of an SRAM lie beside it."""
+    near, links = machine.near_memory, machine.interconnect
+    far = near is not None and near.kind == "dram" and links is not None
+    return machine.cycles(links.link_latency_ns) if far and links is not None else 0
 
 
 def block_plans(machine: Machine, block: Block, config: VectorConfig) -> tuple[Plan, ...]:

@@ -16,11 +16,18 @@ addresses to be disjoint, as a machine finds out by comparing them.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import NamedTuple
 
+from oxegg.costmodels import row_cycles, timing
+from oxegg.sim.events import CopyEvent, Event, NearMemoryEvent, WaitEvent
 from oxegg.sim.plans import TICKS, Costs, Plan
 
 STORE_BUFFER_LINES = 16
+NEAR_MEMORY_ISSUE = "NM issue"
+NEAR_MEMORY_CYCLES = 4
+"""Cycles of the core for each near-memory command (ISA manual, "Xoxn")."""
+SYNCHRONOUS = frozenset({"ox.nm.off", "ox.nm.wait"})
 
 
 class VectorResult(NamedTuple):
@@ -52,6 +59,8 @@ class Times:
     vector_loads: int = 0
     vector_stores: int = 0
     tile_readers: tuple[tuple[int, int], ...] = ()
+    near_memory: tuple[int, ...] = ()
+    copies: tuple[int, ...] = ()
 
 
 @dataclass
@@ -70,6 +79,10 @@ class Scoreboard:
     vector_loads: int = 0
     vector_stores: int = 0
     tile_readers: dict[int, int] = field(default_factory=dict[int, int])
+    near_memory: list[int] = field(default_factory=list[int])
+    """Ends of the near-memory commands that are under way."""
+    copies: list[int] = field(default_factory=list[int])
+    """Ends of the latest DMA transfers, in the order of their starts."""
     busy: Counter[str] = field(default_factory=Counter[str])
     stalls: Counter[str] = field(default_factory=Counter[str])
 
@@ -88,6 +101,8 @@ class Scoreboard:
             vector_loads=times.vector_loads,
             vector_stores=times.vector_stores,
             tile_readers=dict(times.tile_readers),
+            near_memory=list(times.near_memory),
+            copies=list(times.copies),
         )
 
     # Issue
@@ -99,8 +114,11 @@ class Scoreboard:
             self.stalls[cause] += cycle - self.now
             self.now, self.slot = cycle, 0
 
-    def issue(self, plan: Plan, new_lines: int | None) -> None:
-        """Issue one instruction; ``new_lines``: DRAM lines touched first, None in scratchpad."""
+    def issue(self, plan: Plan, new_lines: int | None, event: Event | None = None) -> None:
+        """Issue one instruction; ``new_lines``: DRAM lines touched first, None in scratchpad.
+
+        ``event`` is what an engine's instruction told the clock.
+        """
         if self.slot >= self.costs.width:
             self.now, self.slot = self.now + TICKS, 0
         for register in plan.reads:
@@ -109,6 +127,10 @@ class Scoreboard:
             self._enqueue(plan, new_lines)
         elif plan.engine == "tensor":
             self._tile(plan, new_lines)
+        elif plan.engine == "near_memory":
+            self._near_memory(plan, event)
+        elif plan.engine == "dma":
+            self._dma(plan, event)
         else:
             self._scalar(plan, new_lines)
         self.slot += 1
@@ -170,6 +192,73 @@ class Scoreboard:
         for register in plan.writes:
             self.scalar[register] = start + latency
         self._record(plan, VectorResult(start + latency, occupancy, chains=False), start, end)
+
+    # Near memory and DMA
+
+    def _near_memory(self, plan: Plan, event: Event | None) -> None:
+        """A command: the core needs some cycles to send it, the channel takes them in order."""
+        machine, costs = self.costs.machine, self.costs
+        sender = self.units.setdefault(NEAR_MEMORY_ISSUE, [0])
+        self.wait(sender[0], "unit")
+        if plan.memory:
+            self.wait(self.vector_stores, "memory")
+        if plan.name in SYNCHRONOUS:
+            self.wait(max(self.near_memory, default=0), "near memory")
+        if plan.name == "ox.nm.on":
+            self.wait(self.finish(), "memory")
+        self.near_memory = self.near_memory[-machine.vector.queue_depth :]
+        if len(self.near_memory) >= machine.vector.queue_depth:
+            self.wait(self.near_memory[0], "near memory")
+        sender[0] = self.now + NEAR_MEMORY_CYCLES * TICKS
+        if plan.name == "ox.nm.wait":
+            busy = 0
+        else:
+            repeat, precharges, activates = (
+                event if isinstance(event, NearMemoryEvent) else (1, 0, 0)
+            )
+            busy = timing(machine, plan.name, repeat=repeat, subcycles=TICKS).occupancy
+            busy += row_cycles(
+                machine, precharges=precharges, activates=activates, subcycles=TICKS
+            )
+        end = max(sender[0] + costs.link_latency, *self.near_memory[-1:], 0) + busy
+        self.near_memory.append(end)
+        self.busy[plan.unit] += busy
+        for register in plan.writes:
+            self.scalar[register] = end + costs.link_latency
+
+    def _dma(self, plan: Plan, event: Event | None) -> None:
+        """Start a transfer, or wait for transfers."""
+        if isinstance(event, WaitEvent):
+            if event.age < len(self.copies):
+                self.wait(self.copies[-1 - event.age], "dma")
+        elif isinstance(event, CopyEvent):
+            self._copy(event)
+            for register in plan.writes:
+                self.scalar[register] = self.now + plan.latency
+        else:
+            self.wait(self.finish(), "memory")
+
+    def _copy(self, copy: CopyEvent) -> None:
+        """A transfer's set-up, then its requests: they share the port and the DRAM channel."""
+        machine = self.costs.machine
+        dma = machine.dma
+        assert dma is not None, "timing() refuses DMA instructions without the engine"
+        queue = self.units.setdefault(f"DMA queue {copy.queue}", [0])
+        port = self.units.setdefault("DMA port", [0])
+        begin = max(max(self.now, queue[0]) + dma.setup * TICKS, port[0])
+        latency = self.costs.dram_latency if copy.dram_bytes else self.costs.spm_latency
+        in_flight = dma.outstanding * dma.burst_bytes * TICKS / latency
+        rate = min(dma.port_bytes, in_flight)
+        duration = max(ceil(copy.bytes * TICKS / rate), copy.bursts * TICKS)
+        if copy.dram_bytes:
+            begin = max(begin, self.channel)
+            shared = ceil(copy.dram_bytes * TICKS / machine.dram_bytes_per_cycle)
+            self.channel = begin + shared
+            self.busy["DRAM"] += shared
+            duration = max(duration, shared)
+        queue[0] = port[0] = begin + duration
+        self.busy["DMA"] += duration
+        self.copies.append(begin + duration + latency)
 
     # Vector
 
@@ -251,6 +340,8 @@ class Scoreboard:
         return max(
             self.now + (TICKS if self.slot else 0),
             self.channel,
+            *self.near_memory,
+            *self.copies,
             *self.scalar.values(),
             *(tick for free in self.units.values() for tick in free),
             *(_complete(result) for result in self.results.values()),
@@ -288,11 +379,21 @@ class Scoreboard:
             vector_loads=max(0, self.vector_loads - now),
             vector_stores=max(0, self.vector_stores - now),
             tile_readers=_after(self.tile_readers, now),
+            near_memory=tuple(tick - now for tick in self.near_memory if tick > now),
+            copies=_pending(self.copies, now),
         )
 
 
 def _complete(result: VectorResult) -> int:
     return result.first + (result.occupancy if result.chains else 0)
+
+
+def _pending(ends: list[int], now: int) -> tuple[int, ...]:
+    """Ends after ``now`` in the order of starts; 0 for what ended before an older one."""
+    left = [max(0, tick - now) for tick in ends]
+    while left and not left[0]:
+        left.pop(0)
+    return tuple(left)
 
 
 def _after(ticks: Mapping[int, int], now: int) -> tuple[tuple[int, int], ...]:

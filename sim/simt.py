@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from oxegg.costmodels.machine import Simt
 from oxegg.sim.faults import StateFault
 
-TURN = 256
-"""Instructions after which another warp gets its turn, so that no warp waits for one forever."""
+TURN = 8
+"""Instructions after which another warp gets its turn, so that one that polls sees the others."""
 LANE_BITS = 0x3F
 U64 = (1 << 64) - 1
 ONE_THREAD = 1
