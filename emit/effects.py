@@ -38,6 +38,7 @@ _TILE_SHAPE = "tile shape"
 class Effects:
     """``reads`` and ``writes`` hold allocatable registers only (not ``x0`` and ``sp``).
 
+    ``updates`` are the results that also are sources (an accumulator, an undisturbed tail).
     ``tuples`` are registers that must be consecutive, ``mask`` is the register wanted in v0,
     ``overlaps`` the constraints of the vector specification (section 5.2 and the sections of the
     permutation instructions) on where results may lie. ``uses`` and ``changes`` name other state:
@@ -46,6 +47,7 @@ class Effects:
 
     reads: tuple[Register, ...]
     writes: tuple[Register, ...]
+    updates: tuple[Register, ...] = ()
     mask: Register | None = None
     overlaps: tuple[Overlap, ...] = ()
     tuples: tuple[tuple[Register, ...], ...] = ()
@@ -107,15 +109,19 @@ def effects(operation: Operation) -> Effects:
     keeps = _keeps_old_result(operation, instruction, masked=mask is not None)
     reads: list[Register] = []
     writes: list[Register] = []
+    updates: list[Register] = []
     for b in bound:
-        is_vector_result = b.operand.kind == "v" and b.operand.writes
-        if b.operand.reads or (is_vector_result and keeps):
+        is_read = b.operand.reads or (b.operand.kind == "v" and b.operand.writes and keeps)
+        if is_read:
             reads.extend(b.registers)
         if b.operand.writes:
             writes.extend(b.registers)
+        if is_read and b.operand.writes:
+            updates.extend(b.registers)
     return Effects(
         reads=tuple(r for r in dict.fromkeys(reads) if r not in FIXED),
         writes=tuple(r for r in dict.fromkeys(writes) if r not in FIXED),
+        updates=tuple(dict.fromkeys(updates)),
         mask=mask,
         overlaps=tuple(_overlaps(operation, instruction, bound)),
         tuples=tuple(b.registers for b in bound if len(b.registers) > 1),

@@ -1,0 +1,1 @@
+"""Modulo scheduling: software pipelines with a proven bound, and their registers."""

@@ -1,0 +1,266 @@
+"""A loop body of instructions as a graph: webs of values, dependences, resources."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from oxegg.costmodels import Machine
+from oxegg.emit.modulo.addresses import accesses, memory_order
+from oxegg.emit.modulo.cost import Cost, cost, read_latency, release_latency, usages, write_latency
+from oxegg.emit.modulo.graph import Edge, Graph, Use, Web
+from oxegg.emit.modulo.values import Definition, Values, values_of
+from oxegg.emit.pipeline import step
+from oxegg.emit.program import Bank, Operation, Register
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the body may assume and must keep.
+
+    ``files``: registers per bank for what the body reads and writes. ``pinned``: registers whose
+    values all stay in one place. ``disjoint_bases``: different base registers point to memory that
+    doesn't overlap. ``control``: operations that take neither slots nor units.
+    """
+
+    files: Mapping[Bank, int]
+    pinned: frozenset[Register] = frozenset()
+    disjoint_bases: bool = False
+    control: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Body:
+    """``graph`` of ``operations``, the last of which branches back.
+
+    ``carrier[web]`` is the register that the source used for the web, ``reads[i]`` and
+    ``writes[i]`` the webs behind the registers of operation i; ``homes`` marks the webs that hold
+    what the loop begins or ends with, one for each register of the source.
+    """
+
+    operations: tuple[Operation, ...]
+    values: Values
+    graph: Graph
+    carrier: tuple[Register, ...]
+    reads: tuple[Mapping[Register, int], ...]
+    writes: tuple[Mapping[Register, int], ...]
+    homes: Mapping[Register, int]
+
+
+def body_of(operations: Sequence[Operation], machine: Machine, rules: Rules) -> Body:
+    """The graph of a loop body whose last operation is the branch back."""
+    values = values_of(operations)
+    costs = [cost(op, step(op, machine)) for op in operations]
+    builder = _Builder(values, costs, rules)
+    builder.webs()
+    edges = _strongest(builder.edges())
+    used, capacity = usages(costs, machine)
+    free = tuple(() if i in rules.control else row for i, row in enumerate(used))
+    graph = Graph(
+        free,
+        edges,
+        builder.found,
+        capacity,
+        rules.files,
+        machine.issue_width,
+        len(operations) - 1,
+        max(0, machine.scalar.branch_taken - 1),
+    )
+    return Body(
+        tuple(operations), values, graph, builder.carrier, builder.reads, builder.writes,
+        builder.homes,
+    )  # fmt: skip
+
+
+def _strongest(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Of edges between the same operations those that matter."""
+    latest: dict[tuple[int, int, int], int] = {}
+    for edge in edges:
+        if edge.source == edge.target and edge.distance > 0 and edge.latency == 0:
+            continue
+        key = (edge.source, edge.target, edge.distance)
+        latest[key] = max(latest.get(key, 0), edge.latency)
+    return tuple(Edge(s, t, latency, d) for (s, t, d), latency in sorted(latest.items()))
+
+
+Value = tuple[int, Register]
+"""The value that an operation writes to a register."""
+
+
+class _Builder:
+    def __init__(self, values: Values, costs: Sequence[Cost], rules: Rules) -> None:
+        self.values = values
+        self.costs = costs
+        self.rules = rules
+        self.parent: dict[Value, Value] = {}
+        self.found: tuple[Web, ...] = ()
+        self.carrier: tuple[Register, ...] = ()
+        self.reads: tuple[Mapping[Register, int], ...] = ()
+        self.writes: tuple[Mapping[Register, int], ...] = ()
+        self.homes: Mapping[Register, int] = {}
+
+    # Webs
+
+    def _root(self, value: Value) -> Value:
+        while self.parent[value] != value:
+            value = self.parent[value]
+        return value
+
+    def _tied(self, index: int, register: Register) -> Definition | None:
+        """The definition whose register this write must keep."""
+        updates = self.values.effects[index].updates
+        return self.values.sources[index].get(register) if register in updates else None
+
+    def webs(self) -> None:
+        """Group values into webs; number them; name reads and writes by web."""
+        written = [(i, r) for i, e in enumerate(self.values.effects) for r in e.writes]
+        self.parent = {value: value for value in written}
+        for index, register in written:
+            source = self._tied(index, register)
+            if source is not None:
+                self._join((index, register), (source.operation, register))
+            elif register in self.rules.pinned:
+                self._join((index, register), (self.values.last_writer[register], register))
+        numbers: dict[Value | Register, int] = {}
+        carrier: list[Register] = []
+        for value in written:
+            root = self._root(value)
+            if root not in numbers:
+                numbers[root] = len(carrier)
+                carrier.append(value[1])
+        of_value = {value: numbers[self._root(value)] for value in written}
+        for sources in self.values.sources:
+            for register, source in sources.items():
+                if source is None and register not in numbers:
+                    numbers[register] = len(carrier)
+                    carrier.append(register)
+        self.carrier = tuple(carrier)
+        self.writes = tuple(
+            {r: of_value[i, r] for r in e.writes} for i, e in enumerate(self.values.effects)
+        )
+        self.reads = tuple(
+            {
+                r: numbers[r] if source is None else of_value[source.operation, r]
+                for r, source in sources.items()
+            }
+            for sources in self.values.sources
+        )
+        self.homes = {r: of_value[w, r] for r, w in self.values.last_writer.items()}
+        self.found = tuple(self._web(number, of_value) for number in range(len(carrier)))
+
+    def _join(self, first: Value, second: Value) -> None:
+        self.parent[self._root(first)] = self._root(second)
+
+    def _web(self, number: int, of_value: Mapping[Value, int]) -> Web:
+        register = self.carrier[number]
+        members = [value for value, web in of_value.items() if web == number]
+        roots = [v for v in members if self._tied(*v) is None]
+        if len(roots) != 1 or register in self.rules.pinned:
+            return Web(register.bank, register.group, None, ())
+        age = self._ages(roots[0], members)
+        uses: dict[Use, None] = {}
+        disjoint = False
+        for index, sources in enumerate(self.values.sources):
+            for read, source in sources.items():
+                if source is not None and (source.operation, read) in age:
+                    distance = source.distance + age[source.operation, read]
+                    uses[Use(index, distance)] = None
+                    disjoint |= self._may_not_overlap(index, read)
+        return Web(register.bank, register.group, roots[0][0], tuple(uses), int(disjoint))
+
+    def _ages(self, root: Value, members: Sequence[Value]) -> dict[Value, int]:
+        """Iterations from the root's definition to each member's."""
+        age = {root: 0}
+        while len(age) < len(members):
+            for value in members:
+                source = self._tied(*value)
+                if value not in age and source is not None:
+                    before = (source.operation, value[1])
+                    if before in age:
+                        age[value] = age[before] + source.distance
+        return age
+
+    def _may_not_overlap(self, index: int, register: Register) -> bool:
+        return any(o.source == register for o in self.values.effects[index].overlaps)
+
+    # Edges
+
+    def edges(self) -> Iterator[Edge]:
+        """All dependences: registers, their reuse, other state, memory, the branch."""
+        yield from self._true_dependences()
+        yield from self._reuse()
+        yield from self._in_place()
+        yield from self._fixed_places()
+        rules = self.rules
+        found = accesses(self.values)
+        for first, second, distance in memory_order(found, disjoint_bases=rules.disjoint_bases):
+            yield Edge(first, second, 0, distance)
+
+    def _true_dependences(self) -> Iterator[Edge]:
+        for index, sources in enumerate(self.values.sources):
+            for register, source in sources.items():
+                if source is not None:
+                    producer, consumer = self.costs[source.operation], self.costs[index]
+                    latency = read_latency(producer, consumer, in_vector=register.bank == "v")
+                    yield Edge(source.operation, index, latency, source.distance)
+
+    def _reuse(self) -> Iterator[Edge]:
+        """A web is read before its register is written again, an iteration later."""
+        for web in self.found:
+            if web.definition is None:
+                continue
+            in_vector = web.bank == "v"
+            writer = self.costs[web.definition]
+            for use in web.uses:
+                latency = release_latency(self.costs[use.operation], writer, in_vector=in_vector)
+                yield Edge(use.operation, web.definition, latency, 1 - use.distance)
+
+    def _in_place(self) -> Iterator[Edge]:
+        """All readers of a value come before the operation that updates it in place."""
+        readers: dict[Value, list[tuple[int, int]]] = {}
+        for index, sources in enumerate(self.values.sources):
+            for register, source in sources.items():
+                if source is not None:
+                    key = (source.operation, register)
+                    readers.setdefault(key, []).append((index, source.distance))
+        for index, effect in enumerate(self.values.effects):
+            for register in effect.updates:
+                source = self._tied(index, register)
+                if source is None:
+                    continue
+                for reader, distance in readers[source.operation, register]:
+                    if reader != index:
+                        yield Edge(reader, index, 0, source.distance - distance)
+
+    def _fixed_places(self) -> Iterator[Edge]:
+        """Pinned registers and state outside the register files: order of reads and writes."""
+        places: dict[Register | str, list[tuple[int, bool, bool]]] = {}
+        for index, effect in enumerate(self.values.effects):
+            for register in sorted(self.rules.pinned):
+                reads, writes = register in effect.reads, register in effect.writes
+                if reads or writes:
+                    places.setdefault(register, []).append((index, reads, writes))
+            for key in dict.fromkeys((*effect.uses, *effect.changes)):
+                entry = (index, key in effect.uses, key in effect.changes)
+                places.setdefault(key, []).append(entry)
+        for place, visits in places.items():
+            yield from self._visits(place, visits)
+
+    def _visits(
+        self, place: Register | str, visits: Sequence[tuple[int, bool, bool]]
+    ) -> Iterator[Edge]:
+        is_vector = isinstance(place, Register) and place.bank == "v"
+        has_latency = isinstance(place, Register) or place.startswith("tile ")
+        for first, reads, writes in visits:
+            for second, second_reads, second_writes in visits:
+                if not (writes or second_writes):
+                    continue
+                distance = 0 if first < second else 1
+                a, b = self.costs[first], self.costs[second]
+                if writes and second_reads and has_latency:
+                    latency = read_latency(a, b, in_vector=is_vector)
+                elif writes and second_writes and has_latency:
+                    latency = write_latency(a, b, in_vector=is_vector)
+                elif reads and second_writes:
+                    latency = release_latency(a, b, in_vector=is_vector)
+                else:
+                    latency = 0
+                yield Edge(first, second, latency, distance)

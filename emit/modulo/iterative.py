@@ -1,0 +1,129 @@
+"""Iterative modulo scheduling: the fast heuristic.
+
+Rau, "Iterative Modulo Scheduling: An Algorithm For Software Pipelining Loops", MICRO 1994.
+Operations are placed by height; one that finds no free cycle displaces whoever is in its way. What
+remains is squeezed: operations move towards their readers when that shortens lifetimes.
+"""
+
+from collections.abc import Sequence
+
+from oxegg.emit.modulo.bounds import longest_paths
+from oxegg.emit.modulo.graph import Edge, Graph
+from oxegg.emit.modulo.reservation import Reservations
+
+ATTEMPTS_PER_OPERATION = 12
+
+
+def iterative_times(graph: Graph, ii: int) -> tuple[int, ...] | None:
+    """Issue cycles for an interval of ``ii`` cycles, or ``None`` when the budget runs out."""
+    heights = longest_paths(graph, ii, backward=True)
+    if heights is None:
+        return None
+    search = _Search(graph, ii, heights)
+    times = search.run()
+    if times is None:
+        return None
+    return _from_stage_zero(_squeezed(graph, ii, times), ii)
+
+
+class _Search:
+    def __init__(self, graph: Graph, ii: int, heights: Sequence[int]) -> None:
+        self.graph = graph
+        self.ii = ii
+        self.heights = heights
+        self.incoming, self.outgoing = _adjacent(graph)
+        self.times: list[int | None] = [None] * graph.count
+        self.last = [-1] * graph.count
+        self.table = Reservations(graph, ii)
+
+    def run(self) -> list[int] | None:
+        waiting = set(range(self.graph.count))
+        for _ in range(ATTEMPTS_PER_OPERATION * self.graph.count):
+            if not waiting:
+                break
+            operation = max(waiting, key=lambda i: (self.heights[i], -i))
+            waiting.discard(operation)
+            waiting |= self._place(operation)
+        if waiting:
+            return None
+        return [time for time in self.times if time is not None]
+
+    def _place(self, operation: int) -> set[int]:
+        """Issue the operation in its best cycle; returns those that lost their place."""
+        earliest = 0
+        for edge in self.incoming[operation]:
+            time = self.times[edge.source]
+            if time is not None and edge.source != operation:
+                earliest = max(earliest, time + edge.latency - self.ii * edge.distance)
+        window = range(earliest, earliest + self.ii)
+        time = next((t for t in window if self.table.fits(operation, t)), None)
+        displaced: set[int] = set()
+        if time is None:
+            time = max(earliest, self.last[operation] + 1)
+            while not self.table.allowed(operation, time):
+                time += 1
+            displaced = self.table.rivals(operation, time)
+        displaced |= self._violated(operation, time)
+        for other in displaced:
+            held = self.times[other]
+            assert held is not None
+            self.table.release(other, held)
+            self.times[other] = None
+        self.table.take(operation, time)
+        self.times[operation] = self.last[operation] = time
+        return displaced
+
+    def _violated(self, operation: int, time: int) -> set[int]:
+        """Placed operations whose dependences break when this one issues at ``time``."""
+        found: set[int] = set()
+        for edge in self.outgoing[operation]:
+            other = self.times[edge.target]
+            if other is not None and edge.target != operation:
+                late = time + edge.latency - self.ii * edge.distance
+                found |= {edge.target} if other < late else set()
+        for edge in self.incoming[operation]:
+            other = self.times[edge.source]
+            if other is not None and edge.source != operation:
+                late = other + edge.latency - self.ii * edge.distance
+                found |= {edge.source} if time < late else set()
+        return found
+
+
+def _adjacent(graph: Graph) -> tuple[list[list[Edge]], list[list[Edge]]]:
+    incoming: list[list[Edge]] = [[] for _ in range(graph.count)]
+    outgoing: list[list[Edge]] = [[] for _ in range(graph.count)]
+    for edge in graph.edges:
+        incoming[edge.target].append(edge)
+        outgoing[edge.source].append(edge)
+    return incoming, outgoing
+
+
+def _squeezed(graph: Graph, ii: int, times: list[int]) -> list[int]:
+    """Move operations that only produce as late as their readers allow: shorter lifetimes."""
+    _, outgoing = _adjacent(graph)
+    table = Reservations(graph, ii)
+    for operation, time in enumerate(times):
+        table.take(operation, time)
+    produces = {web.definition for web in graph.webs}
+    consumes = {use.operation for web in graph.webs for use in web.uses}
+    for operation in sorted(range(graph.count), key=lambda i: -times[i]):
+        if operation not in produces or operation in consumes or operation == graph.branch:
+            continue
+        others = [edge for edge in outgoing[operation] if edge.target != operation]
+        if not others:
+            continue
+        latest = min(times[e.target] + ii * e.distance - e.latency for e in others)
+        table.release(operation, times[operation])
+        times[operation] = next(
+            time
+            for time in range(latest, times[operation] - 1, -1)
+            if time == times[operation] or table.fits(operation, time)
+        )
+        table.take(operation, times[operation])
+    return times
+
+
+def _from_stage_zero(times: Sequence[int], ii: int) -> tuple[int, ...]:
+    """The same schedule with the earliest operation in stage 0."""
+    shift = min(times) // ii * ii
+    return tuple(time - shift for time in times)
