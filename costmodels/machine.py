@@ -35,6 +35,10 @@ class Vector:
     ]
     queue_depth: Annotated[int, Whole(1, 256, "vector instructions waiting behind scalar issue")]
     vl_aware: Annotated[bool, Flag("time follows vl; false: the whole LMUL group always counts")]
+    sequencer_gap: Annotated[
+        int, Whole(0, 8, "idle cycles of a sequencer between two vector instructions")
+    ] = 0
+    one_memory_port: Annotated[bool, Flag("vector loads and stores share one sequencer")] = False
 
 
 @dataclass(frozen=True)

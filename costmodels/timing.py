@@ -112,7 +112,8 @@ def _timing(
         raise MachineError(
             f"the timing of {name} can't be computed: {error!r}", where=row.where
         ) from error
-    return Timing(row.unit, max(1, occupancy), max(1, latency), row.chains)
+    unit = "VL" if row.unit == "VS" and machine.vector.one_memory_port else row.unit
+    return Timing(unit, max(1, occupancy), max(1, latency), row.chains)
 
 
 def timing_class(instruction_name: str) -> TimingClass:

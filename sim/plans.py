@@ -69,6 +69,7 @@ class Costs:
     l2_latency: int
     spm_latency: int
     link_latency: int
+    sequencer_gap: int
     machine: Machine
 
 
@@ -84,6 +85,7 @@ def costs(machine: Machine) -> Costs:
         l2_latency=machine.l2_latency * TICKS,
         spm_latency=machine.spm_latency * TICKS,
         link_latency=_link_latency(machine) * TICKS,
+        sequencer_gap=machine.vector.sequencer_gap * TICKS,
         machine=machine,
     )
 

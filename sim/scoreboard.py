@@ -273,7 +273,7 @@ class Scoreboard:
         start = max(dequeued, self._hazards(plan))
         start, occupancy, latency = self._memory_time(plan, new_lines, start)
         end = start + occupancy
-        free[free.index(min(free))] = end
+        free[free.index(min(free))] = end + self.costs.sequencer_gap
         self.busy[plan.unit] += occupancy
         self._record(plan, VectorResult(start + latency, occupancy, plan.chains), start, end)
         if plan.serialises:
