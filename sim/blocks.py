@@ -13,6 +13,7 @@ from oxegg.isa import Instruction, decode, encode
 from oxegg.isa.semantics import Apply, Expression, Statement
 from oxegg.isa.text import operand_text
 from oxegg.sim.compressed import expand
+from oxegg.sim.faults import MemoryFault
 from oxegg.sim.memory import LINE_SHIFT
 from oxegg.sim.scalar_code import DYNAMIC, ScalarCode
 from oxegg.sim.state import Mode
@@ -87,7 +88,7 @@ def form_block(fetch: Callable[[int], int], pc: int, limit: int = MAX_LENGTH) ->
     while len(found) < limit:
         try:
             decoded = decode_at(fetch, pc)
-        except OxeggError:
+        except (OxeggError, MemoryFault):
             # The words after an unconditional exit may be data; complain only when they execute.
             if not found:
                 raise
@@ -315,23 +316,36 @@ class BlockSource:
     def _check(self, address: str, bits: int, write: bool) -> str:
         """Emit the check of an access; gives a name for the address."""
         name, size = self._temporary(), bits // 8
+        if self.mode.bytewise:
+            check = f"access_bytes({self._place}, {name}, {size}, {write})"
+            self._emit(f"{name} = {address}", check)
+            return name
+        access, record = "access", self.block.instructions[self._place].record
+        if record.timing == "amo":
+            # Never misaligned; a read-modify-write faults as a store, whichever part does.
+            access, write = "access_atomic", record.memory == "store"
         table = "timed" if self.timed else "functional"
         misaligned = f" or {name} & {size - 1}" if size > 1 else ""
         self._emit(
             f"{name} = {address}",
             f"if {table}[{name} >> {LINE_SHIFT}] != 1{misaligned}: "
-            f"access({self._place}, {name}, {size}, {write})",
+            f"{access}({self._place}, {name}, {size}, {write})",
         )
         return name
 
     def _load(self, address: str, bits: int) -> str:
         name = self._check(address, bits, False)
+        if self.mode.bytewise:
+            return f"load_bytes({name}, {bits // 8})"
         shift = (bits // 8).bit_length() - 1
         index = f"{name} >> {shift}" if shift else name
         return f"{VIEWS[bits]}[{index}]"
 
     def _store(self, address: str, value: str, bits: int) -> None:
         name = self._check(address, bits, True)
+        if self.mode.bytewise:
+            self._emit(f"store_bytes({name}, {bits // 8}, {value})")
+            return
         shift = (bits // 8).bit_length() - 1
         index = f"{name} >> {shift}" if shift else name
         self._emit(f"{VIEWS[bits]}[{index}] = {value} & {(1 << bits) - 1}")

@@ -13,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from oxegg.errors import UsageError
+from oxegg.sim.memory import Memory
 
 EXECUTABLE, WRITABLE = 1, 2
 Segment = tuple[int, bytes, int, bool, bool]
@@ -26,8 +27,17 @@ class Image:
     segments: tuple[Segment, ...]
     symbols: Mapping[str, int]
 
+    def place(self, memory: Memory) -> None:
+        """Map the segments and fill them."""
+        for address, data, size, writable, executable in self.segments:
+            memory.map(
+                address, size, "dram", "read-only memory", writable=writable, executable=executable
+            )
+            memory.write(address, data)
+
     @property
     def end(self) -> int:
+        """The first address behind all segments."""
         return max(address + size for address, _, size, *_ in self.segments)
 
 

@@ -1,6 +1,7 @@
 """The run loop: generated blocks, special instructions, faults, and the clock beside them."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
@@ -14,7 +15,14 @@ from oxegg.sim.blocks import MAX_LENGTH, SIMT, Block, BlockSource, Decoded, form
 from oxegg.sim.clock import Clock
 from oxegg.sim.custom import compile_custom
 from oxegg.sim.events import Event
-from oxegg.sim.faults import StateFault
+from oxegg.sim.faults import (
+    Cause,
+    EnvironmentCall,
+    Fault,
+    IllegalInstruction,
+    MemoryFault,
+    StateFault,
+)
 from oxegg.sim.host_float import (
     NAN,
     divide,
@@ -35,17 +43,20 @@ from oxegg.sim.integers import (
     truncated_quotient,
     truncated_remainder,
 )
-from oxegg.sim.memory import LINE, MemoryFault
+from oxegg.sim.machine_mode import MACHINE, SUPERVISOR, Hart
+from oxegg.sim.memory import LINE
 from oxegg.sim.reference import Context
 from oxegg.sim.simt_run import SimtRun
 from oxegg.sim.state import Mode, State, VectorConfig
+from oxegg.sim.stop import Exited
 from oxegg.sim.vector import compile_vector
-from oxegg.sim.vector_groups import ReservedEncoding
 from oxegg.sim.vector_memory import Access
 
 Result = TypeVar("Result")
 BLOCK_FILE = "<guest block>"
 MAX_INSTRUCTIONS = 10**12
+# The call in generated code that checks an access: address variable, size, whether it is a store.
+ACCESS_CALL = re.compile(r"access\w*\(\d+, (\w+), (\d+), (True|False)\)")
 FLAG_CSRS = frozenset({CSR_NUMBERS["fflags"], CSR_NUMBERS["fcsr"]})
 HELPERS: dict[str, Any] = {
     "NAN": NAN, "divide": divide, "float_to_int": float_to_int, "fma32": fma32, "fma64": fma64,
@@ -54,14 +65,6 @@ HELPERS: dict[str, Any] = {
     "truncated_quotient": truncated_quotient, "truncated_remainder": truncated_remainder,
     "Context": Context, "smaller": smaller, "larger": larger,
 }  # fmt: skip
-
-
-class Exited(Exception):
-    """The program ended by itself; ``code`` is its exit code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class FlagsObserved(Exception):
@@ -82,12 +85,8 @@ def with_flags_if_observed(run: Callable[[bool], Result]) -> Result:
         return run(True)
 
 
-class IllegalInstruction(Exception):
-    """An instruction that the hart refuses in its present mode."""
-
-
-class NoSemantics(Exception):
-    """An instruction that has no meaning here: a call without a handler, an unknown CSR."""
+class NeedsBytes(Exception):
+    """A scalar access that the code of its block can't do: misaligned, or to a device."""
 
 
 @dataclass
@@ -106,15 +105,20 @@ class Translated:
 class Engine:
     """A hart with its memory; ``clock`` is None for a functional run.
 
-    ``system_call`` handles ecall; it gets the state and raises ``Exited`` to stop.
+    ``system_call`` handles ecall; it gets the state and raises ``Exited`` to stop. With a ``hart``
+    faults and calls become traps of the program instead.
     """
 
     state: State
     clock: Clock | None = None
     system_call: Callable[[State], None] | None = None
+    hart: Hart | None = None
     events: list[tuple[int, Event]] = field(default_factory=list[tuple[int, Event]])
     sites: list[tuple[Decoded, int]] = field(default_factory=list[tuple[Decoded, int]])
     _blocks: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
+    _counts: dict[int, int] = field(default_factory=dict[int, int])
+    """Executions by pc that no block counts any more."""
+    _traps: int = 0
     _singles: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
     _limit: int = MAX_INSTRUCTIONS
 
@@ -126,6 +130,8 @@ class Engine:
             "fi": state.f_u32, "state": state, "u8": memory.u8, "u16": memory.u16,
             "u32": memory.u32, "u64": memory.u64, "timed": memory.timed,
             "functional": memory.functional, "access": self._access,
+            "access_atomic": self._access_atomic, "access_bytes": self._access_bytes,
+            "load_bytes": memory.load_bytes, "store_bytes": memory.store_bytes,
             "store_conditional": self._store_conditional,
             "IllegalInstruction": IllegalInstruction,
         }  # fmt: skip
@@ -160,7 +166,12 @@ class Engine:
         while pc != stop:
             translated = blocks.get(pc)
             if translated is None:
-                translated = blocks[pc] = self._translate(pc)
+                try:
+                    translated = blocks[pc] = self._translate(pc)
+                except Fault as fault:
+                    pc = self._trap(fault, pc, "")
+                    blocks = self._blocks.setdefault(state.mode, {})
+                    continue
             operations = state.present
             try:
                 target = translated.run()
@@ -171,7 +182,9 @@ class Engine:
             except (SimulationError, FlagsObserved):
                 raise
             except Exception as error:
-                raise self._explain(error, translated) from error
+                pc = self._interrupted(error, translated)
+                blocks = self._blocks.setdefault(state.mode, {})
+                continue
             translated.runs += 1
             state.instructions += translated.length
             if clock is not None:
@@ -181,21 +194,18 @@ class Engine:
                 state.cycles = clock.cycle
                 events.clear()
             if state.instructions > limit:
-                raise SimulationError(
-                    f"more than {limit} instructions executed, pc = {target:#x}",
-                    hint="raise max_instructions if the program is meant to run this long",
-                )
+                raise _too_long(limit, target)
             if translated.changes_mode:
+                state.bytewise_next = False
                 blocks = self._blocks.setdefault(state.mode, {})
             pc = target
 
     def executed(self) -> dict[int, int]:
         """How often each instruction was executed, by pc."""
-        counts: dict[int, int] = {}
+        counts = dict(self._counts)
         for blocks in (*self._blocks.values(), *self._singles.values()):
             for translated in blocks.values():
-                for decoded in translated.block.instructions:
-                    counts[decoded.pc] = counts.get(decoded.pc, 0) + translated.runs
+                _count(counts, translated.block, translated.runs)
         return counts
 
     def single(self, pc: int) -> Translated:
@@ -210,19 +220,21 @@ class Engine:
     def _fetch(self, pc: int) -> int:
         memory = self.state.memory
         if pc & 1:
-            raise MemoryFault(f"misaligned jump to {pc:#x}")
-        if not memory.region(pc, 2, write=False).executable:
-            raise MemoryFault("the jump target is data")
+            raise MemoryFault(f"misaligned jump to {pc:#x}", Cause.FETCH_MISALIGNED, pc)
+        region = memory.holder(pc, 2)
+        if region is None or not region.executable:
+            reason = "nothing is mapped there" if region is None else "the jump target is data"
+            raise MemoryFault(f"no code: {reason}", Cause.FETCH_ACCESS, pc)
         return memory.u16[pc >> 1]
 
     def _translate(self, pc: int, limit: int = MAX_LENGTH) -> Translated:
-        """The block of at most ``limit`` instructions at ``pc``."""
+        """The block of at most ``limit`` instructions at ``pc``; raises ``Fault`` without code."""
         mode = self.state.mode
+        alone = mode.vstart or mode.bytewise
         try:
-            block = form_block(self._fetch, pc, 1 if mode.vstart else limit)
-        except (OxeggError, MemoryFault) as error:
-            message = error.message if isinstance(error, OxeggError) else f"no code: {error}"
-            raise SimulationError(f"pc = {pc:#x}: {message}") from error
+            block = form_block(self._fetch, pc, 1 if alone else limit)
+        except OxeggError as error:
+            raise IllegalInstruction(error.message) from error
         if block.special:
             return Translated(block, None, lambda: self._special(block.instructions[0]), 1, True)
         source = BlockSource(
@@ -232,7 +244,7 @@ class Engine:
         namespace: dict[str, Any] = {**self._namespace, **source.bindings}
         exec(compile(text, BLOCK_FILE, "exec"), namespace)
         length = len(block.instructions)
-        return Translated(block, source, namespace["block"], length, mode.vstart)
+        return Translated(block, source, namespace["block"], length, alone)
 
     def _new_site(self, decoded: Decoded, place: int) -> int:
         self.sites.append((decoded, place))
@@ -256,6 +268,18 @@ class Engine:
 
     def _access(self, place: int, address: int, size: int, write: bool) -> None:
         """The slow part of a scalar access's check."""
+        if self.state.memory.needs_bytes(address, size, write=write):
+            raise NeedsBytes
+        self._access_atomic(place, address, size, write)
+
+    def _access_bytes(self, place: int, address: int, size: int, write: bool) -> None:
+        """The check of an access that may be misaligned."""
+        new = self.state.memory.check(address, size, 1, write=write)
+        if self.clock is not None and new >= 0:
+            self.events.append((place, new))
+
+    def _access_atomic(self, place: int, address: int, size: int, write: bool) -> None:
+        """The slow part of the check of an access that has to be aligned."""
         new = self.state.memory.check(address, size, size, write=write)
         if self.clock is not None and new >= 0:
             self.events.append((place, new))
@@ -276,17 +300,30 @@ class Engine:
         if decoded.record.timing in SIMT:
             return self._simt(decoded)
         following = decoded.pc + decoded.length
-        match decoded.record.timing:
-            case "csr":
-                self._csr(decoded)
-            case "system" if decoded.record.name == "ecall" and self.system_call is not None:
+        hart = self.hart
+        match decoded.record.name:
+            case "ecall" if self.system_call is not None:
                 self.system_call(self.state)
-            case "system":
-                raise NoSemantics(f"{decoded.record.name} has no handler here")
-            case _:
-                if decoded.record.name == "fence.i":
-                    self._blocks.clear()
-        return following
+            case "ecall":
+                raise EnvironmentCall("ecall has no handler here", Cause.ECALL_FROM_U)
+            case "ebreak":
+                raise EnvironmentCall("ebreak has no handler here", Cause.BREAKPOINT, decoded.pc)
+            case "fence.i":
+                self._forget(decoded)
+            case "mret" | "sret" | "wfi" | "sfence.vma" if hart is None:
+                raise IllegalInstruction("there are no privileged modes here")
+            case "mret" | "sret" if hart is not None:
+                level = SUPERVISOR if decoded.record.name == "sret" else MACHINE
+                following = hart.trap_return(level)
+            case "wfi" if hart is not None:
+                hart.wait_for_interrupt()
+            case "sfence.vma" if hart is not None:
+                hart.translation_fence()
+            case _ if decoded.record.timing == "csr":
+                self._csr(decoded)
+            case _:  # fences: accesses are in order anyway
+                pass
+        return hart.interrupt(following) if hart is not None else following
 
     def _simt(self, decoded: Decoded) -> int:
         """SIMT mode from its first instruction to the return to the scalar core."""
@@ -315,43 +352,127 @@ class Engine:
         new = source if immediate else state.x[source]
         if rd and number in FLAG_CSRS and not state.track_flags:
             raise FlagsObserved
+        registers = self.hart or state
         try:
-            old = state.read_csr(number)
+            old = registers.read_csr(number)
             if value.operation == "csr_swap":
-                state.write_csr(number, new)
+                registers.write_csr(number, new)
             elif source:
                 changed = old | new if value.operation == "csr_set" else old & ~new
-                state.write_csr(number, changed)
+                registers.write_csr(number, changed)
         except KeyError as error:
-            raise NoSemantics(f"CSR {number:#x} can't be accessed") from error
+            raise IllegalInstruction(f"CSR {number:#x} can't be accessed") from error
         if rd:
             state.x[rd] = old
         state.refresh()
 
-    # Errors
+    def _forget(self, fence: Decoded) -> None:
+        """Drop all translated blocks, that of the running fence.i among them."""
+        counts = self.executed()
+        counts[fence.pc] += 1
+        self._counts = counts
+        self._blocks.clear()
+        self._singles.clear()
 
-    def _explain(self, error: Exception, translated: Translated) -> SimulationError:
-        """The user's error for an exception in generated code: pc, instruction, reason."""
-        decoded = translated.block.instructions[0]
+    # Faults
+
+    def _interrupted(self, error: Exception, translated: Translated) -> int:
+        """Where to go on after an exception in a block; raises ``SimulationError`` if nowhere.
+
+        The instructions before the one at fault have completed, and it had no effect yet.
+        """
+        place, text, variables = 0, "", dict[str, Any]()
         if translated.source is not None:
-            decoded = translated.source.place_of_line(_block_line(error.__traceback__))
+            line, variables = _interruption(error.__traceback__)
+            place = translated.source.places[min(line, len(translated.source.places)) - 1]
+            text = translated.source.lines[line - 1]
+            for name, value in variables.items():
+                if name[0] == "x" and name[1:].isdigit():
+                    self.state.x[int(name[1:])] = value
+        self._retire(translated, place)
+        decoded = translated.block.instructions[place]
         match error:
-            case MemoryFault() | ReservedEncoding() | StateFault() | IllegalInstruction():
-                reason = str(error)
-            case NoSemantics():
-                reason = str(error)
-            case IndexError():
-                reason = "access outside the address space"
+            case NeedsBytes():
+                self.state.bytewise_next = True
+                return decoded.pc
+            case IndexError() if text:
+                fault = self._outside(text, variables)
+            case Fault():
+                fault = error
+            case StateFault():
+                raise SimulationError(f"pc = {decoded.pc:#x}: {decoded}: {error}") from error
             case _:
                 raise error
-        return SimulationError(f"pc = {decoded.pc:#x}: {decoded}: {reason}")
+        return self._trap(fault, decoded.pc, f"{decoded}: ")
+
+    def _outside(self, line: str, variables: Mapping[str, Any]) -> Fault:
+        """The fault of a scalar access whose address isn't even in the tables of lines."""
+        found = ACCESS_CALL.search(line)
+        assert found is not None, line
+        address, size, write = variables[found[1]], int(found[2]), found[3] == "True"
+        try:
+            self.state.memory.region(address, size, write=write)
+        except MemoryFault as fault:
+            return fault
+        raise AssertionError(line)
+
+    def _retire(self, translated: Translated, count: int) -> None:
+        """Account for the first instructions of a block that was left in the middle."""
+        if count == 0:
+            self.events.clear()
+            return
+        block = Block(translated.block.instructions[:count])
+        self.state.instructions += count
+        _count(self._counts, block, 1)
+        if self.clock is not None:
+            present = self.state.present
+            events = [event for event in self.events if event[0] < count]
+            self.clock.advance(block, present.number, present.config, events, False)
+            self.state.cycles = self.clock.cycle
+            self.events.clear()
+
+    def _trap(self, fault: Fault, pc: int, instruction: str) -> int:
+        """The address of the program's own handler; raises ``SimulationError`` without one."""
+        if self.hart is None:
+            raise SimulationError(f"pc = {pc:#x}: {instruction}{fault}") from fault
+        # A loop of traps executes no instruction, but it must end as well.
+        self._traps += 1
+        if self.state.instructions + self._traps > self._limit:
+            raise _too_long(self._limit, pc)
+        value = fault.value
+        if fault.cause == Cause.ILLEGAL_INSTRUCTION:
+            value = self._word(pc)
+        handler = self.hart.trap(fault.cause, value, pc)
+        region = self.state.memory.holder(handler, 2)
+        if region is None or not region.executable:
+            raise SimulationError(
+                f"pc = {pc:#x}: {instruction}{fault}; the trap handler at {handler:#x} is no code"
+            ) from fault
+        return handler
+
+    def _word(self, pc: int) -> int:
+        """The instruction bits at ``pc``."""
+        low = self._fetch(pc)
+        return low if low & 3 != 3 else low | self._fetch(pc + 2) << 16
 
 
-def _block_line(traceback: TracebackType | None) -> int:
-    """Line of the generated block in which an exception passed."""
-    line = 1
+def _count(counts: dict[int, int], block: Block, runs: int) -> None:
+    for decoded in block.instructions:
+        counts[decoded.pc] = counts.get(decoded.pc, 0) + runs
+
+
+def _too_long(limit: int, pc: int) -> SimulationError:
+    return SimulationError(
+        f"more than {limit} instructions executed, pc = {pc:#x}",
+        hint="raise max_instructions if the program is meant to run this long",
+    )
+
+
+def _interruption(traceback: TracebackType | None) -> tuple[int, Mapping[str, Any]]:
+    """Line of the generated block in which an exception passed, and its variables there."""
+    line, variables = 1, dict[str, Any]()
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == BLOCK_FILE:
-            line = traceback.tb_lineno
+            line, variables = traceback.tb_lineno, traceback.tb_frame.f_locals
         traceback = traceback.tb_next
-    return line
+    return line, variables

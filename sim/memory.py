@@ -7,12 +7,14 @@ without a clock; ``timed`` has 1 for scratchpad lines only, because other lines 
 
 import mmap
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from oxegg.errors import SimulationError
+from oxegg.sim.faults import Cause, MemoryFault
 
 LINE_SHIFT = 6
 LINE = 1 << LINE_SHIFT
@@ -24,11 +26,7 @@ DRAM_BASE = 0x1000_0000
 STACK_BYTES = 1 << 20
 DEFAULT_SPACE = 1 << 29
 
-Place = Literal["spm", "dram", "near_memory"]
-
-
-class MemoryFault(Exception):
-    """An access that guest memory refuses; the run loop adds pc and instruction."""
+Place = Literal["spm", "dram", "near_memory", "device"]
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,16 @@ class Region:
 
 
 class Memory:
-    """``space`` bytes of address space of which nothing is mapped at first."""
+    """``space`` bytes of address space of which nothing is mapped at first.
 
-    def __init__(self, space: int = DEFAULT_SPACE) -> None:
+    ``misaligned``: whether scalar loads and stores may be misaligned, slowly, as applications
+    expect; kernels on bare buffers that do it are taken to have an error.
+    """
+
+    def __init__(self, space: int = DEFAULT_SPACE, *, misaligned: bool = False) -> None:
         self.space = space
+        self.misaligned = misaligned
+        self._devices: dict[int, Callable[[], None]] = {}
         self._map = mmap.mmap(-1, space)
         view = memoryview(self._map)
         self.u8 = view
@@ -88,11 +92,44 @@ class Memory:
         self._regions.insert(index, region)
         self._starts.insert(index, region.start)
         first, last = (region.start + LINE - 1) >> LINE_SHIFT, region.stop >> LINE_SHIFT
-        if region.writable and last > first:
+        if region.writable and last > first and region.place != "device":
             ones = b"\x01" * (last - first)
             self.functional[first:last] = ones
             if region.place == "spm":
                 self.timed[first:last] = ones
+
+    def watch(self, address: int, written: Callable[[], None]) -> None:
+        """Call ``written`` after each scalar store into the mapped 8 bytes at ``address``."""
+        self._devices[address >> 3] = written
+        whole = self.region(address, 8, write=True)
+        index = self._regions.index(whole)
+        del self._regions[index], self._starts[index]
+        start, stop = address & -LINE, (address & -LINE) + LINE
+        self.functional[start >> LINE_SHIFT] = self.timed[start >> LINE_SHIFT] = 0
+        parts = ((whole.start, start, whole.place), (start, stop, "device"),
+                 (stop, whole.stop, whole.place))  # fmt: skip
+        for first, last, place in parts:
+            first, last = max(first, whole.start), min(last, whole.stop)
+            if first < last:
+                self._insert(replace(whole, start=first, stop=last, place=place))
+
+    def needs_bytes(self, address: int, size: int, *, write: bool) -> bool:
+        """Whether a scalar access goes to a device or is misaligned, and allowed to."""
+        if address & (size - 1):
+            return self.misaligned
+        return write and address >> 3 in self._devices
+
+    def load_bytes(self, address: int, size: int) -> int:
+        """A scalar load that may be misaligned; checked before."""
+        return int.from_bytes(self._map[address : address + size], "little")
+
+    def store_bytes(self, address: int, size: int, value: int) -> None:
+        """A scalar store that may be misaligned or go to a device; checked before."""
+        mask = (1 << 8 * size) - 1
+        self._map[address : address + size] = (value & mask).to_bytes(size, "little")
+        written = self._devices.get(address >> 3)
+        if written is not None:
+            written()
 
     def lock(self, start: int, stop: int) -> None:
         """Refuse ordinary accesses to the regions in ``[start, stop)`` until ``unlock``."""
@@ -134,16 +171,18 @@ class Memory:
     def region(self, address: int, size: int, *, write: bool) -> Region:
         """The region that holds the whole access; raises ``MemoryFault`` when there is none."""
         region = self.holder(address, size)
-        if region is None:
-            verb = "store" if write else "load"
-            if any(r.start < address + size and address < r.stop for r in self._locked):
-                raise MemoryFault(
-                    f"{verb} of {size} bytes at {address:#x}, whose channel is in near-memory mode"
-                )
-            raise MemoryFault(f"{verb} of {size} bytes at {address:#x} outside all buffers")
-        if write and not region.writable:
-            raise MemoryFault(f"store of {size} bytes at {address:#x} into {region.name}")
-        return region
+        if region is not None and (region.writable or not write):
+            return region
+        access = f"{'store' if write else 'load'} of {size} bytes at {address:#x}"
+        if region is not None:
+            reason = f"{access} into {region.name}"
+        elif any(r.start < address + size and address < r.stop for r in self._locked):
+            reason = f"{access}, whose channel is in near-memory mode"
+        elif address + size > self.space:
+            reason = f"{access} outside the address space"
+        else:
+            reason = f"{access} outside all buffers"
+        raise MemoryFault(reason, Cause.STORE_ACCESS if write else Cause.LOAD_ACCESS, address)
 
     def check(self, address: int, size: int, alignment: int, *, write: bool) -> int:
         """Check an access; gives -1 for scratchpad memory, else the lines it touches first.
@@ -151,8 +190,11 @@ class Memory:
         Raises ``MemoryFault`` for an access that is misaligned or outside all regions.
         """
         if address & (alignment - 1):
-            verb = "store" if write else "load"
-            raise MemoryFault(f"misaligned {verb} of {alignment} bytes at {address:#x}")
+            verb, cause = (
+                ("store", Cause.STORE_MISALIGNED) if write else ("load", Cause.LOAD_MISALIGNED)
+            )
+            reason = f"misaligned {verb} of {alignment} bytes at {address:#x}"
+            raise MemoryFault(reason, cause, address)
         region = self.region(address, size, write=write)
         if region.place == "spm":
             return -1

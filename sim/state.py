@@ -42,6 +42,8 @@ class Mode(NamedTuple):
     """Whether vstart isn't 0: the next vector instruction starts in the middle."""
     float_off: bool = False
     vector_off: bool = False
+    bytewise: bool = False
+    """Whether one scalar access may be misaligned or go to a device."""
 
 
 class Operations(dict[int, VectorOperation]):
@@ -98,6 +100,9 @@ class State:
         self.flags = Flags()
         self.track_flags = track_flags
         self.fill_agnostic = fill_agnostic
+        self.float_off = False
+        self.vector_off = False
+        self.bytewise_next = False
         self.reservation: int | None = None
         self.instructions = 0
         self.cycles = 0
@@ -121,7 +126,7 @@ class State:
     @property
     def mode(self) -> Mode:
         """The mode that code has to be translated for."""
-        return Mode(self.frm, self.vstart != 0)
+        return Mode(self.frm, self.vstart != 0, self.float_off, self.vector_off, self.bytewise_next)
 
     def clear_vstart(self) -> None:
         """What each vector instruction does in the end."""
@@ -194,8 +199,9 @@ _READ_BY_NAME: dict[str, Callable[[State], int]] = {
     "vxsat": lambda state: state.vxsat,
     "vxrm": lambda state: state.vxrm,
     "vcsr": lambda state: state.vxsat | state.vxrm << 1,
-    "cycle": lambda state: state.cycles,
-    "time": lambda state: state.cycles,
+    # Without a clock an instruction counts as a cycle: programs that wait for time go on.
+    "cycle": lambda state: state.cycles or state.instructions,
+    "time": lambda state: state.cycles or state.instructions,
     "instret": lambda state: state.instructions,
     "vl": lambda state: state.vl,
     "vtype": lambda state: VILL if state.vtype is None else state.vtype.encode(),

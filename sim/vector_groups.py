@@ -5,13 +5,10 @@ from fractions import Fraction
 from functools import lru_cache
 
 from oxegg.isa import TABLE, Instruction, Operand, VType
+from oxegg.sim.faults import ReservedEncoding
 
 NO_OVERLAP = ("slide_up", "slide1_up", "gather", "compress", "iota", "mask_before",
               "mask_including", "mask_only", "load_indexed")  # fmt: skip
-
-
-class ReservedEncoding(Exception):
-    """A vector instruction that RVV 1.0 reserves under the present vtype."""
 
 
 @dataclass(frozen=True)

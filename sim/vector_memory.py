@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from oxegg.sim.faults import Cause, MemoryFault
 from oxegg.sim.integers import Array
-from oxegg.sim.memory import LINE_SHIFT, Memory, MemoryFault
+from oxegg.sim.memory import LINE_SHIFT, Memory
 from oxegg.sim.vector_groups import Group
 from oxegg.sim.vector_permute import Site
 from oxegg.sim.vector_views import ONES, Views
@@ -66,7 +67,9 @@ class Access:
         misaligned = np.flatnonzero(addresses & np.uint64(size - 1))
         if len(misaligned):
             address = int(addresses[misaligned[0]])
-            raise MemoryFault(f"misaligned vector element of {size} bytes at {address:#x}")
+            cause = Cause.STORE_MISALIGNED if write else Cause.LOAD_MISALIGNED
+            reason = f"misaligned vector element of {size} bytes at {address:#x}"
+            raise MemoryFault(reason, cause, address)
         total = -1
         for line in np.unique(addresses >> np.uint64(LINE_SHIFT)):
             inside = addresses[addresses >> np.uint64(LINE_SHIFT) == line]
@@ -211,7 +214,7 @@ def whole_registers(
     data, memory = registers[start:count], access.memory.bytes
     rest = registers[count:] if views.state.fill_agnostic else registers[:0]
     if start >= count:
-        return lambda _: None
+        return _nothing
 
     def load(address: int) -> None:
         access.block(address + start, count - start, alignment, write=False)
@@ -225,6 +228,10 @@ def whole_registers(
     return store if write else load
 
 
+def _nothing(*_: int) -> None:
+    """All elements lie before vstart or behind vl."""
+
+
 def memory_operation(site: Site, access: Access, way: str) -> Operation:
     """The function of a load or store; ``way`` is its operation in the semantics."""
     direction, _, mode = way.partition("_")
@@ -236,7 +243,7 @@ def memory_operation(site: Site, access: Access, way: str) -> Operation:
             site, access, group, group.registers * views.state.vlenb, write=write
         )
     if views.vl <= views.vstart:
-        return lambda *_: None
+        return _nothing
     if mode == "mask":
         return whole_registers(site, access, group, (views.vl + 7) // 8, write=write)
     if mode == "fault_first":

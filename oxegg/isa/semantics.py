@@ -142,6 +142,8 @@ MEMORY = {
 CONTROL = {
     "jump": 1, "branch": 2,  # branch(condition, target)
     "system_call": 0, "breakpoint": 0,
+    "trap_return": 1,  # from a handler that runs in privilege mode n
+    "wait_for_interrupt": 0, "translation_fence": 2,
     "csr_swap": 2, "csr_set": 2, "csr_clear": 2,  # give the old value
     "set_vl": 2, "set_vl_immediate": 2, "set_vl_register": 2,
 }  # fmt: skip

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from oxegg.isa import (
     bitmanip,
     oxm1,
+    privileged,
     rv64a,
     rv64i,
     rv64m,
@@ -20,7 +21,7 @@ from oxegg.isa import (
 from oxegg.isa.record import Instruction
 
 MODULES = (
-    rv64i, rv64m, rv64a, bitmanip, zicsr, scalar_float,
+    rv64i, rv64m, rv64a, bitmanip, zicsr, privileged, scalar_float,
     v_config, v_integer, v_float, v_permute, v_memory, oxm1,
 )  # fmt: skip
 
