@@ -72,16 +72,19 @@ def compile_kernel(
     with _deep_recursion():
         found = search(job, level)
         generic = baseline(job) if "generic" in peers else None
-    found.seconds = {"lower": round(lowering, 4), **found.seconds}
-    if generic is not None and generic.score(objective) < found.best.score(objective):
-        found.best = generic  # the plainest program is a program too
+    seconds = {"lower": round(lowering, 4), **found.seconds}
+    if generic is not None:
+        seconds |= generic.seconds
+        if generic.best.score(objective) < found.best.score(objective):
+            found = replace(generic, tried=found.tried)  # the plainest program is a program too
+    found.seconds = seconds
     verdict = check(
         lowered,
         found.best.runner,
         mode=mode,  # type: ignore[arg-type]
         eps=_epsilon(lowered) if mode == "approx" else 0.0,
     )
-    report = make_report(job, found, generic, verdict)
+    report = make_report(job, found, generic.best if generic else None, verdict)
     report["seconds"]["total"] = round(time.monotonic() - started, 3)
     return CompiledKernel(found, report)
 

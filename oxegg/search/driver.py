@@ -146,8 +146,9 @@ def search(job: Job, effort: Effort) -> Search:
     return Search(job.kernel, prepared, best, tried, job.memory, clock.laps)
 
 
-def baseline(job: Job) -> Trial:
+def baseline(job: Job) -> Search:
     """The generic compiler: same front and back end, no rewriting, LMUL 1, nothing unrolled."""
+    clock = _Clock()
     limits = Limits(algebra_iterations=3)
     prepared = prepare(job.kernel, generic_rules(job.mode), limits)
     candidate = programs.generic(prepared.graph, job.machine)
@@ -155,7 +156,8 @@ def baseline(job: Job) -> Trial:
     trial = _try(job, candidate, plan, timing_inputs(job.kernel))
     if trial is None:
         raise LoweringError("the baseline program doesn't fit the machine's registers")
-    return trial
+    clock.lap("generic")
+    return Search(job.kernel, prepared, trial, [trial], job.memory, clock.laps)
 
 
 def timing_inputs(kernel: Kernel) -> list[Array]:

@@ -1,6 +1,7 @@
 """``oxegg.compile`` from a NumPy function to checked machine code."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from jaxtyping import Float32, Int8, Int32, UInt32
 
 import oxegg
 from oxegg.errors import LoweringError, MachineError, UsageError
+from oxegg.search import api
 
 Function = Callable[..., Any]
 V7: Any = Float32[np.ndarray, "n=7"]
@@ -239,3 +241,19 @@ def test_exact_mode_has_no_exponential() -> None:
         oxegg.compile(softmax, machine="x60", mode="exact", peers=())
     assert refused.value.hint is not None
     assert "--mode real" in refused.value.hint
+
+
+def test_the_baseline_is_reported_whole_when_it_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its program is of another e-graph than the one that the search saturated."""
+    real = api.search
+
+    def slow(job: Any, effort: Any) -> Any:
+        found = real(job, effort)
+        result = replace(found.best.result, cycles=10**9)
+        return replace(found, best=replace(found.best, result=result))
+
+    monkeypatch.setattr(api, "search", slow)
+    report = oxegg.compile(softmax, machine="x60").report
+    assert report["cycles"] == report["cycles_generic"]
+    assert report["program"] == "generic"
+    assert report["correct"] is True
