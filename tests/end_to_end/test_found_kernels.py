@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from jaxtyping import Bool, Float32, UInt32
 
+import oxegg
 from oxegg.costmodels import load_machine
+from oxegg.errors import LoweringError
 from oxegg.frontend import lower
 from oxegg.verify import check, input_sets
 from oxegg.verify.check import Mode
@@ -37,6 +39,27 @@ CASES: dict[str, tuple[Mode, Callable[..., Any], tuple[Any, ...]]] = {
         "exact", lambda x: (x.astype(np.uint16), x.astype(np.int32).astype(np.uint16)),
         (UInt32[Array, "a=17"],),
     ),
+    "loop with a reciprocal of its state": (
+        "real",
+        lambda x: oxegg.fori(4, lambda _, s: 0.5 * (s + np.abs(x) / s), np.ones_like(x)),
+        (ROWS,),
+    ),
+    "loop with states over different axes": (
+        "exact",
+        lambda x: oxegg.fori(4, lambda i, s, k: (s * k + x[i], k + i), (x[0], np.float32(1))),
+        (ROWS,),
+    ),
+}  # fmt: skip
+REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
+    "matrix power": (
+        lambda x: oxegg.fori(3, lambda _, s: s @ x, x), "reads other elements of its state"
+    ),
+    "stencil": (
+        lambda x: oxegg.fori(3, lambda _, s: s + np.roll(s, 1), x), "reads other elements",
+    ),
+    "normalized": (
+        lambda x: oxegg.fori(3, lambda _, s: s / (s.sum() + 1), x), "sum over its whole state"
+    ),
 }  # fmt: skip
 
 
@@ -51,3 +74,12 @@ def test_found(name: str) -> None:
     for variant in tried:
         verdict = check(kernel, variant.runner, mode=mode, sets=sets)
         assert verdict.correct, f"{variant}: {verdict.failures[0]}"
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    function, message = REFUSED[name]
+    function.__annotations__ = {"x": Float32[Array, "a=8 b=8"]}
+    with pytest.raises(LoweringError, match=message) as refused:
+        oxegg.compile(function, machine="ox-tiny", peers=())
+    assert "write the loop in Python" in (refused.value.hint or "")
