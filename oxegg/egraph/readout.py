@@ -57,6 +57,7 @@ def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
     types = _types(encoding, tables)
     classes = _classes(tables, free, types)
     lists = _lists(tables)
+    steps = [encoding.axis(fold.attributes[0]) for fold in encoding.folds]
     nodes: list[PhysicalNode] = []
     for name in (*PHYSICAL, *MEMORY):
         table = tables[name]
@@ -67,12 +68,24 @@ def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
                 continue  # truth values live in masks
             if place is None or (name not in ("Splat", "Alias") and not _lane_is_free(place)):
                 continue
+            if any(_outside(place, step) for step in steps):
+                continue
             nodes.append(node)
     ids = {row[0]: row[1] for row in tables["Id"].rows}
     memory = {(row[0], row[1]): row[2] for row in tables["Mem"].rows}
     roots = tuple(memory[ids[root], OUTPUT_LAYOUT + i] for i, root in enumerate(encoding.roots))
     terms = {ids[number]: term for number, term in reversed(list(enumerate(encoding.held)))}
     return PhysicalGraph(encoding, classes, tuple(nodes), roots, terms)
+
+
+def _outside(place: PhysicalClass, step: int) -> bool:
+    """Whether a value of single steps of a counted loop is wanted where several of them meet.
+
+    The loop's state never leaves the registers, so nothing that is computed anew in each step is
+    in memory, or has one lane for each step.
+    """
+    each_step = bool(place.free >> step & 1)
+    return each_step and (place.space == "b" or place.lane == step + 1)
 
 
 def _lane_is_free(place: PhysicalClass) -> bool:

@@ -13,7 +13,7 @@ from oxegg.frontend.names import names, tracing
 from oxegg.frontend.substitute import rename
 from oxegg.frontend.traced import operand, tuple_of, value_of
 from oxegg.frontend.value import Dimension, Value, align
-from oxegg.ir import Axis, Term, const, fold, iota, pointwise, state
+from oxegg.ir import Axis, Term, const, fold, iota, pointwise, state, topological
 from oxegg.ir.types import I64
 
 _MAX_PEELED = 4
@@ -81,12 +81,41 @@ def _fold(
     adopted = [_renamed(v, r.dims) for v, r in zip(starts, traced.results, strict=True)]
     if hidden or adopted != starts:  # the body's own axis names save renaming inside the loop
         starts, traced = adopted, _trace_body(axis, first, body, adopted, hidden)
-    states, results = traced.states, traced.results
-    bodies = [_in_layout(r, v, axis) for r, v in zip(results, starts, strict=True)]
-    terms = [v.term for v in starts]
-    return tuple(
-        Array(Value(fold(axis, states, terms, bodies, i), v.dims)) for i, v in enumerate(starts)
-    )
+    if len({frozenset(v.axes) for v in starts}) == 1:
+        return tuple(_folds(axis, starts, traced, range(len(starts))).values())
+    # Over different axes: each result gets a loop with the states that it needs and no others.
+    found: dict[int, Array] = {}
+    needs = _needs(traced)
+    for needed in dict.fromkeys(needs):
+        own = names().private("step", count)
+        made = _folds(own, starts, _trace_body(own, first, body, starts, hidden), needed)
+        found |= {i: array for i, array in made.items() if needs[i] == needed}
+    return tuple(found[i] for i in range(len(starts)))
+
+
+def _needs(traced: _Body) -> list[tuple[int, ...]]:
+    """For each state those that it depends on, itself included."""
+    numbers = {id(state): i for i, state in enumerate(traced.states)}
+    needs = [
+        {i} | {numbers[id(t)] for t in topological([r.term]) if id(t) in numbers}
+        for i, r in enumerate(traced.results)
+    ]
+    for _ in needs:
+        needs = [found.union(*(needs[i] for i in found)) for found in needs]
+    return [tuple(sorted(found)) for found in needs]
+
+
+def _folds(
+    axis: Axis, starts: Sequence[Value], traced: _Body, chosen: Sequence[int]
+) -> dict[int, Array]:
+    """The chosen states after a loop that runs these only."""
+    states = [traced.states[i] for i in chosen]
+    terms = [starts[i].term for i in chosen]
+    bodies = [_in_layout(traced.results[i], starts[i], axis) for i in chosen]
+    return {
+        i: Array(Value(fold(axis, states, terms, bodies, n), starts[i].dims))
+        for n, i in enumerate(chosen)
+    }
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, PhysicalGraph, PhysicalNode
-from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Space, Value, ValueKind
+from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Space, Value, ValueKind, walk
 from oxegg.errors import LoweringError
 from oxegg.ir.affine import Axis
 from oxegg.ir.term import Term
@@ -47,6 +47,7 @@ class _ReadBack:
             outputs.append(buffer)
             self._fill(root, OUTPUT_LAYOUT + i, buffer)
         inputs = tuple(self._parameter(i, term) for i, term in enumerate(kernel.inputs))
+        _check_states(self.stores)
         return PhysicalProgram(kernel.name, inputs, tuple(outputs), self.stores)
 
     def _parameter(self, position: int, term: Term) -> Buffer | Value:
@@ -227,6 +228,17 @@ class _ReadBack:
         return self.make(
             node, "fold", axis=axis, number=which, states=states, name=f"fold{first}.{lane}"
         )
+
+
+def _check_states(stores: Sequence[Value]) -> None:
+    """Refuse programs that use the state of a loop outside of it, or across other lanes."""
+    held: dict[int, frozenset[str]] = {}
+    for value in walk(stores):
+        own = {value.name.rpartition("/")[0]} if value.kind == "held" else set[str]()
+        closed = {value.name} if value.kind == "fold" else set[str]()
+        held[id(value)] = frozenset(own).union(*(held[id(o)] for o in value.operands)) - closed
+    if any(held[id(store)] for store in stores):
+        raise LoweringError("the state of a loop is used outside of it")
 
 
 _MAKERS: dict[str, Callable[[_ReadBack, PhysicalNode], Value]] = {

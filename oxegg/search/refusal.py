@@ -10,14 +10,21 @@ from oxegg.search.choose import realizable
 
 def refusal(graph: PhysicalGraph) -> LoweringError:
     """The error to raise when extraction finds no program."""
-    lacking = sorted({_described(term) for term in missing(graph)})
+    unrolled = "write the loop in Python: each step is then an array of its own"
+    lacking = missing(graph)
+    steps = {fold.attributes[0] for fold in graph.encoding.folds}
+    if any(steps.intersection(term.axes) for term in lacking):
+        return LoweringError(
+            "a step of oxegg.fori reads other elements of its state than the one it computes",
+            hint=unrolled,
+        )
     if not lacking:
         return LoweringError(
-            "no order of loops computes this kernel: a fold needs another loop's result halfway",
-            hint="split the kernel into several",
+            "a step of oxegg.fori needs a sum over its whole state, or another loop's result",
+            hint=unrolled,
         )
     return LoweringError(
-        f"no instructions compute {', '.join(lacking)}",
+        f"no instructions compute {', '.join(sorted(map(_described, lacking)))}",
         hint="mode exact has neither elementary functions nor sums in bfloat16: try --mode real",
     )
 

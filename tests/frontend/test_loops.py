@@ -89,6 +89,20 @@ def test_a_loop_is_kept_as_one_fold() -> None:
     assert not any(t.operator == "at" for t in topological(folds))
 
 
+def test_states_over_different_axes_have_loops_of_their_own() -> None:
+    """Unless one needs the other: then its loop runs both."""
+
+    def kernel(x: Float32[np.ndarray, "n=8"], y: Float32[np.ndarray, "m=3"]):
+        def body(i, a, b, scale):
+            return a * scale + x, b + y * i, scale * 0.5
+
+        return oxegg.fori(4, body, (x, y, np.float32(1)))
+
+    folds = [out.value for out in lower(kernel).outputs]
+    assert [len(fold.attributes[1]) for fold in folds] == [2, 1, 1]
+    assert len({fold.attributes[0] for fold in folds}) == 3
+
+
 def test_a_body_that_returns_too_little() -> None:
     def kernel(x: Float32[np.ndarray, "n=8"]):
         return oxegg.fori(5, lambda _, a, b: a + b, (x, x))
