@@ -95,6 +95,11 @@ class Value:
         return work | {self.axis} if self.closes_loop and self.axis else work
 
     @property
+    def result_lane(self) -> Axis | None:
+        """The axis across the lanes of the result: none where the lanes are folded."""
+        return None if self.kind in ("lanes", "count") else self.lane
+
+    @property
     def closes_loop(self) -> bool:
         """Whether the work happens in a loop that ends before the result is there."""
         return self.kind in ("accumulate", "lanes", "count", "fold")

@@ -12,6 +12,7 @@ from oxegg.ir.affine import Axis
 
 RECOMPUTE_LIMIT = 3  # instructions; beyond it a value is stored and loaded again
 MOST_KEPT = 8  # values of a stage with a buffer of their own
+_NOT_KEPT = ("held", "fold", "splat", "alias")
 _COSTLY = ("div", "sqrt", "rem")
 
 
@@ -95,7 +96,7 @@ def _keep_values(program: PhysicalProgram, stage: Stage, number: int) -> None:
             shared = _shared(stage)
         except LoopConflict as conflict:
             shared = conflict.value, _users(stage, conflict.value)
-            if any(v.kind == "held" for v in walk([conflict.value])):
+            if _is_of_steps(conflict.value):
                 raise
         if shared is None:
             return
@@ -107,14 +108,12 @@ def _keep(
 ) -> None:
     """Store ``value`` once; ``users`` load it."""
     buffer = _buffer_for(program, stage, value, users, name)
-    access = Access(buffer, _dense(value.axes, value.lane, buffer))
+    lane = value.result_lane
+    access = Access(buffer, _dense(value.axes, lane, buffer))
     spill = Value(
-        "store", value.type, value.axes, value.lane, value.space, (value,), access=access,
-        note="spill",
-    )  # fmt: skip
-    load = Value(
-        "load", value.type, value.axes, value.lane, value.space, access=access, note="spilled"
+        "store", value.type, value.axes, lane, value.space, (value,), access=access, note="spill"
     )
+    load = Value("load", value.type, value.axes, lane, value.space, access=access, note="spilled")
     for user in users:
         user.operands = tuple(load if o is value else o for o in user.operands)
     stage.stores.insert(0, spill)
@@ -158,7 +157,9 @@ def _top_shared(
     early: dict[int, Value], late: dict[int, Value]
 ) -> tuple[Value, list[Value]] | None:
     for value in late.values():
-        if id(value) not in early or value.space == "m" or value.kind in ("held", "fold"):
+        if id(value) not in early or value.space == "m" or value.kind in _NOT_KEPT:
+            continue
+        if _is_of_steps(value):
             continue
         users = [
             u for u in late.values() if id(u) not in early and any(o is value for o in u.operands)
@@ -166,6 +167,11 @@ def _top_shared(
         if users and _work(value) > RECOMPUTE_LIMIT:
             return value, users
     return None
+
+
+def _is_of_steps(value: Value) -> bool:
+    """Whether a value is computed from the state of a counted loop in each of its steps."""
+    return any(v.kind == "held" and v.axis in value.axes for v in walk([value]))
 
 
 def _work(value: Value) -> int:
@@ -207,9 +213,9 @@ def _same_points(store: Value, value: Value) -> bool:
         and access.buffer.role == "output"
         and access.buffer.type.bits == value.type.bits
         and access.buffer.elements == prod(axis.size for axis in value.axes)
-        and (store.axes, store.lane) == (value.axes, value.lane)
-        and access.strides == _dense(value.axes, value.lane, access.buffer)
-        and _dense_lane(access, value.lane)
+        and (store.axes, store.lane) == (value.axes, value.result_lane)
+        and access.strides == _dense(value.axes, store.lane, access.buffer)
+        and _dense_lane(access, store.lane)
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oxegg.costmodels import Machine
-from oxegg.emit.lowering.program import scratch_layout
+from oxegg.emit.lowering.program import ALIGNMENT, scratch_layout
 from oxegg.emit.physical import Buffer as ArrayBuffer
 from oxegg.emit.physical import PhysicalProgram
 from oxegg.ir.term import Kernel
@@ -43,8 +43,15 @@ class Runner:
                 arguments.append(item.type.numpy.type(value))
         arguments += [Buffer(b.bytes, self.place) for b in self.program.outputs]
         if self.program.scratch:
-            arguments.append(Buffer(scratch_layout(self.program)[1], self.place))
+            arguments.append(self._scratch(arguments))
         return call(self.code, self.machine, arguments, timing=timing)
+
+    def _scratch(self, arguments: Sequence[Buffer | np.generic]) -> Buffer:
+        """Scratch memory: beside the arrays, or in DRAM where they leave too little room."""
+        needed = scratch_layout(self.program)[1]
+        sizes = [needed, *(a.size for a in arguments if isinstance(a, Buffer))]
+        fits = sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) <= self.machine.spm_bytes
+        return Buffer(needed, self.place if fits else "dram")
 
     def results(self, result: CallResult) -> list[Array]:
         """The outputs of a call, as arrays of the kernel's types and shapes."""

@@ -155,6 +155,15 @@ def test_two_carried_values_do_not_share_their_loops(order: list[Axis]) -> None:
         build(stage.stores, order)
 
 
+def test_lanes_that_were_folded_are_kept_as_scalars() -> None:
+    total = Value("lanes", F32, frozenset({R}), C, operands=(load("x", R, C),), axis=C, name="add")
+    product = scalar("mul.f32", total, load("z", R, C))
+    (stage,) = split(program(store("y", reduction("add", R, product), C, lane=C)))
+    kept, _ = stage.stores
+    assert kept.operands == (total,)
+    assert kept.lane is None
+
+
 def program(*stores: Value) -> PhysicalProgram:
     return PhysicalProgram("p", (), (), list(stores))
 
