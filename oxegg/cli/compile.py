@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         place=arguments.place,
         objective=arguments.objective,
         without=arguments.without,
+        rules=arguments.rules,
+        unproved=arguments.unproved,
     )
     report = compiled.report
     if report["correct"] is False:

@@ -24,6 +24,7 @@ COMMANDS = {
     "sim": "run a RISC-V ELF program on the simulator",
     "machines": "list, show and check machine configurations",
     "isa": "list, encode and decode instructions",
+    "rules": "list, check, prove and study rewrite rules",
 }
 
 

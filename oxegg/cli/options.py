@@ -58,6 +58,18 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="where inputs and outputs lie when the kernel starts (default: %(default)s)",
     )
+    parser.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a rule file beside oxegg's own rules; may be repeated",
+    )
+    parser.add_argument(
+        "--unproved",
+        action="store_true",
+        help="use rules whose evidence is below what the mode demands, too",
+    )
     add_search_options(parser)
 
 

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         place=arguments.place,
         objective=arguments.objective,
         without=arguments.without,
+        rules=arguments.rules,
+        unproved=arguments.unproved,
     ).report
     if not put_json(report, arguments.json):
         show(summarize(report))

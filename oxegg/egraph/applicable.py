@@ -6,7 +6,7 @@ sees it, so a kernel pays only for its own algebra.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,6 +34,11 @@ class Instance:
 
 @lru_cache(maxsize=1)
 def _instances() -> tuple[Instance, ...]:
+    return instances_of(all_rules())
+
+
+def instances_of(rules: Sequence[Rule]) -> tuple[Instance, ...]:
+    """Every rule at every of its types."""
     return tuple(
         Instance(
             rule,
@@ -41,24 +46,33 @@ def _instances() -> tuple[Instance, ...]:
             frozenset(pattern_keys(rule.left, type_)),
             frozenset(pattern_keys(rule.right, type_)),
         )
-        for rule in all_rules()
+        for rule in rules
         for type_ in rule.types
     )
 
 
 def applicable(
-    operators: Iterable[str], allowed: Callable[[Rule], bool]
+    operators: Iterable[str],
+    allowed: Callable[[Rule], bool],
+    *,
+    trusted: Callable[[Rule, ElementType], bool] = lambda rule, type_: True,
+    more: Sequence[Rule] = (),
 ) -> tuple[list[Instance], set[str]]:
-    """Instances that can fire, starting from ``operators``; and all operators that can occur."""
+    """Instances that can fire, starting from ``operators``; and all operators that can occur.
+
+    ``trusted`` says whether the evidence for an instance suffices, ``more`` are rules beside
+    oxegg's own.
+    """
     known = set(operators)
-    waiting = [i for i in _instances() if allowed(i.rule)]
+    waiting = [i for i in (*_instances(), *instances_of(more)) if allowed(i.rule)]
     chosen: list[Instance] = []
     while True:
         ready = [i for i in waiting if i.left <= known or (i.rule.both and i.right <= known)]
-        if not ready:
-            return chosen, known
         taken = set(map(id, ready))
         waiting = [i for i in waiting if id(i) not in taken]
+        ready = [i for i in ready if trusted(i.rule, i.type)]
+        if not ready:
+            return chosen, known
         chosen += ready
         for instance in ready:
             known |= instance.left | instance.right

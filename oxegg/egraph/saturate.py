@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from oxegg.egraph.schema import (
     PHYSICAL,
 )
 from oxegg.errors import LoweringError
-from oxegg.ir.types import FLOATS
+from oxegg.ir.types import FLOATS, ElementType
 from oxegg.rules.pattern import Kind, Rule, variables
 
 
@@ -73,10 +73,17 @@ def saturate(
     allowed: Callable[[Rule], bool],
     limits: Limits,
     roots: list[str],
+    trusted: Callable[[Rule, ElementType], bool] = lambda rule, type_: True,
+    more: Sequence[Rule] = (),
 ) -> Saturated:
-    """Saturate ``encoding`` with the allowed rules and the engines; ``roots`` are demands."""
+    """Saturate ``encoding`` with the allowed rules and the engines; ``roots`` are demands.
+
+    ``trusted`` says whether an instance's evidence suffices; ``more`` are rules beside oxegg's own.
+    """
     scans = physical_rules.scan_operators(encoding.operators, _permits(allowed, "real"))
-    instances, operators = applicable(encoding.operators | scans, allowed)
+    instances, operators = applicable(
+        encoding.operators | scans, allowed, trusted=trusted, more=more
+    )
     programs = _programs(encoding, instances, operators, lanes, allowed)
 
     def job(send: Callable[[Any], None]) -> None:

@@ -60,6 +60,14 @@ class ElementType:
     def __str__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Unpickled, a type is the same object: types are compared with ``is``."""
+        return _named, (self.name,)
+
+
+def _named(name: str) -> ElementType:
+    return TYPES[name]
+
 
 BOOL = ElementType("bool", "bool", 1)
 I8, I16, I32, I64 = (ElementType(f"i{b}", "int", b) for b in (8, 16, 32, 64))

@@ -27,7 +27,11 @@ class Proof:
     effort: int = 0
 
 
-def prove_sides(sides: Sides, kind: str, *, seconds: float, effort: int = 0) -> Proof:
+STEPS_PER_SECOND = 1_000_000  # of z3's own count, on an idle machine
+SLOWEST = 30  # a loaded machine may take that much longer
+
+
+def prove_sides(sides: Sides, kind: str, *, seconds: float) -> Proof:
     """Whether the two sides are equal: to the bit for kind "exact", else over the reals."""
     world = Bits() if kind == "exact" else Reals()
     elements = Elements(world)
@@ -39,26 +43,24 @@ def prove_sides(sides: Sides, kind: str, *, seconds: float, effort: int = 0) -> 
     except (NoSemanticsError, KeyError):
         return Proof("no semantics")
     inputs = {name: pair for name, pair in elements.inputs.items()}
-    return solve(
-        z3.And(*world.assumptions, z3.Or(*differences)), inputs, seconds=seconds, effort=effort
-    )
+    return solve(z3.And(*world.assumptions, z3.Or(*differences)), inputs, seconds=seconds)
 
 
 def _differ(left: Any, right: Any) -> Any:
     return z3.Not(left == right)
 
 
-def solve(
-    claim: Any, inputs: dict[str, tuple[Term, Any]], *, seconds: float, effort: int = 0
-) -> Proof:
-    """Look for values that satisfy ``claim``, the negation of what is to be proved."""
+def solve(claim: Any, inputs: dict[str, tuple[Term, Any]], *, seconds: float) -> Proof:
+    """Look for values that satisfy ``claim``, the negation of what is to be proved.
+
+    The limit is in z3's steps, so that the answer doesn't depend on what else the machine does.
+    """
     simplified = z3.simplify(claim)
     if z3.is_false(simplified):
         return Proof("proved")
     solver = z3.Solver()
-    solver.set("timeout", int(1000 * seconds))
-    if effort:
-        solver.set("rlimit", effort)
+    solver.set("rlimit", int(STEPS_PER_SECOND * seconds))
+    solver.set("timeout", int(1000 * SLOWEST * seconds))
     solver.add(simplified)
     result = solver.check()
     spent = next((v for k, v in solver.statistics() if k == "rlimit count"), 0)

@@ -81,7 +81,7 @@ def scalar_obligations() -> Iterator[ScalarObligation]:
         yield ScalarObligation(operator, of, to)
 
 
-def prove_scalar(obligation: ScalarObligation, *, seconds: float, effort: int = 0) -> Proof:
+def prove_scalar(obligation: ScalarObligation, *, seconds: float) -> Proof:
     """Whether the emitted code computes the operation."""
     code, registers, result = obligation.code()
     symbols: dict[str, tuple[Term, Any]] = {}
@@ -107,7 +107,7 @@ def prove_scalar(obligation: ScalarObligation, *, seconds: float, effort: int = 
     where = z3.BoolVal(True)
     if obligation.operator == "convert" and obligation.of.is_float and type_.is_integer:
         where = smt.fits(obligation.of, type_, values[0], smt.TO_ZERO)
-    return solve(z3.And(where, differ), symbols, seconds=seconds, effort=effort)
+    return solve(z3.And(where, differ), symbols, seconds=seconds)
 
 
 def _value(bits: Any, type_: ElementType) -> Any:

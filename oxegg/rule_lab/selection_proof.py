@@ -58,7 +58,7 @@ def obligations() -> Iterator[Obligation]:
             yield Obligation(name + suffix, row, encoding)
 
 
-def prove_selection(obligation: Obligation, *, seconds: float, effort: int = 0) -> Proof:
+def prove_selection(obligation: Obligation, *, seconds: float) -> Proof:
     """Whether the instruction computes the row's algebra."""
     row, encoding = obligation.row, obligation.encoding
     record = TABLE[encoding.instruction]
@@ -71,9 +71,7 @@ def prove_selection(obligation: Obligation, *, seconds: float, effort: int = 0) 
         where = _defined(row, inputs, elements)
     except smt.NoSemanticsError:
         return Proof("no semantics")
-    return solve(
-        z3.And(where, z3.Not(got == wanted)), elements.inputs, seconds=seconds, effort=effort
-    )
+    return solve(z3.And(where, z3.Not(got == wanted)), elements.inputs, seconds=seconds)
 
 
 def _inputs(row: Selection) -> dict[str, Term]:

@@ -17,7 +17,7 @@ from oxegg.ir.term import Kernel
 from oxegg.search.compiled import CompiledKernel
 from oxegg.search.costs import Objective
 from oxegg.search.driver import EFFORTS, Job, Search, Trial, baseline, peak_memory_mb, search
-from oxegg.search.saturation import MODES, check_switches
+from oxegg.search.saturation import MODES, check_switches, own_rules
 from oxegg.search.work import kernel_roofline
 from oxegg.verify import Verdict, check
 
@@ -43,6 +43,8 @@ def compile_kernel(
     peers: Sequence[str] = ("generic",),
     without: Sequence[str] = (),
     objective: Objective = "cycles",
+    rules: Sequence[str | Path] = (),
+    unproved: bool = False,
 ) -> CompiledKernel:
     """Superoptimize a NumPy kernel for a machine.
 
@@ -50,7 +52,8 @@ def compile_kernel(
     "real" or "approx" (what may be rewritten), ``effort`` "quick", "normal" or "max", ``seconds`` a
     limit over the effort's own, ``place`` where inputs and outputs lie ("spm", "dram", "auto").
     ``without`` switches rule families off; ``objective`` is what counts: simulated "cycles", or
-    executed "instructions" (for machines whose timing isn't known).
+    executed "instructions" (for machines whose timing isn't known). ``rules`` are rule files beside
+    oxegg's own; rules whose evidence is below what the mode demands are used only if ``unproved``.
 
     Raises :class:`oxegg.errors.OxeggError`.
     """
@@ -68,7 +71,8 @@ def compile_kernel(
     level = EFFORTS[effort]
     if seconds is not None:
         level = replace(level, seconds=seconds)
-    job = Job(lowered, target, mode, place, tuple(without), objective)
+    more = own_rules(rules, mode, unproved)
+    job = Job(lowered, target, mode, place, tuple(without), objective, more, unproved)
     with _deep_recursion():
         found = search(job, level)
         generic = baseline(job) if "generic" in peers else None

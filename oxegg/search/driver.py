@@ -21,11 +21,19 @@ from oxegg.emit.schedule import estimated_cycles
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError, LoweringError
 from oxegg.ir.term import Kernel
+from oxegg.rules.pattern import Rule
 from oxegg.search import nests, programs
 from oxegg.search.costs import Objective
 from oxegg.search.measure import Place, Runner, place_of
 from oxegg.search.programs import Candidate
-from oxegg.search.saturation import VECTOR_ENGINE, Prepared, allowed_rules, generic_rules, prepare
+from oxegg.search.saturation import (
+    VECTOR_ENGINE,
+    Prepared,
+    allowed_rules,
+    generic_rules,
+    prepare,
+    trusted_rules,
+)
 from oxegg.sim import CallResult
 from oxegg.verify import input_sets
 
@@ -91,6 +99,8 @@ class Job:
     place: str = "auto"
     without: tuple[str, ...] = ()
     objective: Objective = "cycles"
+    rules: tuple[Rule, ...] = ()  # beside oxegg's own
+    unproved: bool = False  # use rules whose evidence doesn't suffice, too
 
     @property
     def exact(self) -> bool:
@@ -121,6 +131,8 @@ def search(job: Job, effort: Effort) -> Search:
         allowed_rules(job.mode, job.without),
         effort.limits,
         vector=VECTOR_ENGINE not in job.without,
+        trusted=trusted_rules(job.mode, job.unproved),
+        more=job.rules,
     )
     clock.lap("saturate")
     found = programs.candidates(prepared.graph, job.machine, "dag", job.objective)

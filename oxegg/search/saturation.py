@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from oxegg.egraph.encode import encode
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, read_out
 from oxegg.egraph.saturate import Limits, Saturated, saturate
-from oxegg.errors import UsageError
+from oxegg.errors import RuleError, UsageError
 from oxegg.ir.term import Kernel
+from oxegg.ir.types import ElementType
 from oxegg.rules import FAMILIES, all_rules
+from oxegg.rules.evidence import current, sufficient
+from oxegg.rules.load import load_all
 from oxegg.rules.pattern import Rule
 
 VECTOR_ENGINE = "vector-engine"  # switched off like a rule family: scalar programs only
@@ -71,15 +75,57 @@ def generic_rules(mode: str) -> Callable[[Rule], bool]:
     return lambda rule: rule.kind in kinds and is_legalization(rule)
 
 
+Trust = Callable[[Rule, ElementType], bool]
+
+
+def trusted_rules(mode: str, unproved: bool = False) -> Trust:
+    """Instances with evidence at or above what a mode demands; all of them if ``unproved``."""
+    return lambda rule, type_: unproved or sufficient(current(rule, type_), mode, rule)
+
+
+def own_rules(files: Sequence[str | Path], mode: str, unproved: bool) -> tuple[Rule, ...]:
+    """The rows of rule files, checked, with evidence that suffices for ``mode``.
+
+    Raises :class:`oxegg.errors.RuleError` for a malformed row, and for one without evidence.
+    """
+    rows = load_all(files)
+    for rule in rows:
+        for type_ in () if unproved else rule.types:
+            evidence = current(rule, type_)
+            if not sufficient(evidence, mode, rule):
+                found = f"the evidence is {evidence}" if evidence else "there is no evidence"
+                raise RuleError(
+                    f"rule {rule.name} at {type_}: {found}, which mode {mode} doesn't accept",
+                    where=rule.where,
+                    hint="run `oxegg rules prove --rules FILE`, or compile with --unproved",
+                )
+    return tuple(rows)
+
+
 def prepare(
-    kernel: Kernel, allowed: Callable[[Rule], bool], limits: Limits, *, vector: bool = True
+    kernel: Kernel,
+    allowed: Callable[[Rule], bool],
+    limits: Limits,
+    *,
+    vector: bool = True,
+    trusted: Trust | None = None,
+    more: Sequence[Rule] = (),
 ) -> Prepared:
     """Encode, saturate in a child process, read the physical half back.
 
-    ``vector``: whether values may lie across the lanes of vector registers.
+    ``vector``: whether values may lie across the lanes of vector registers. ``trusted``: whose
+    evidence suffices (default: for mode "real"); ``more``: rules beside oxegg's own.
     """
     encoding = encode(kernel)
     roots = [f"(Mem (Id {n}) {OUTPUT_LAYOUT + i})" for i, n in enumerate(encoding.roots)]
     lanes = [i for i, axis in enumerate(encoding.axes) if vector and axis.size > 1]
-    saturated = saturate(encoding, lanes=lanes, allowed=allowed, limits=limits, roots=roots)
+    saturated = saturate(
+        encoding,
+        lanes=lanes,
+        allowed=allowed,
+        limits=limits,
+        roots=roots,
+        trusted=trusted or trusted_rules("real"),
+        more=more,
+    )
     return Prepared(kernel, read_out(encoding, saturated.tables), saturated)
