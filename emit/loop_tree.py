@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from oxegg.emit.physical import Value, walk
+from oxegg.emit.physical import Step, Value, walk
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 
@@ -37,14 +37,14 @@ class Level:
 
 @dataclass
 class LoopNode:
-    """A loop over ``axis``; ``strips``: a step covers a register of lanes, not one element.
+    """A loop over ``axis``; ``step`` is what one of its steps covers.
 
     ``tasks`` are the reductions, folds and stores whose work happens inside. Reductions and folds
     among those that end with this loop are ``closing``.
     """
 
     axis: Axis
-    strips: bool
+    step: Step
     tasks: list[Value]
     body: Level = field(default_factory=Level)
 
@@ -87,13 +87,13 @@ class _Builder:
         computed = done | {id(v) for v in scan.straight} | {id(t) for t in scan.tasks}
         for number in range(last + 1):
             level.items += [v for v in scan.straight if phase[id(v)] == number]
-            groups: dict[tuple[Axis, bool], list[Value]] = {}
+            groups: dict[tuple[Axis, Step], list[Value]] = {}
             for task in scan.tasks:
                 if phase[id(task)] == number:
                     axis = self._first_axis(task, context)
-                    groups.setdefault((axis, lane_of(task) == axis), []).append(task)
-            for (axis, strips), tasks in groups.items():
-                node = LoopNode(axis, strips, tasks)
+                    groups.setdefault((axis, task.step(axis)), []).append(task)
+            for (axis, step), tasks in groups.items():
+                node = LoopNode(axis, step, tasks)
                 node.body = self.level(tasks, context | {axis}, computed, axis)
                 level.items.append(node)
         return level
@@ -175,11 +175,6 @@ class _Builder:
         for value in [*scan.straight, *scan.tasks]:
             visit(value)
         return phase
-
-
-def lane_of(task: Value) -> Axis | None:
-    """The axis across the lanes of the instructions that do a task's work."""
-    return task.lane
 
 
 def _carried_under(task: Value, context: frozenset[Axis]) -> list[Value]:

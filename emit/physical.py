@@ -31,11 +31,19 @@ ValueKind = Literal[
     "index",  # position along ``axis``
     "alias",  # same register, other format
     "store",
+    "tile load",
+    "tile product",  # sum over ``axis`` of products of two input tiles: ``form`` is the instruction
+    "tile sum",  # sum over ``axis`` of accumulators
+    "tile operation",  # ``form`` is the instruction
 ]
 
 
-Space = Literal["v", "m", "s"]
-"""Vector register, mask register, scalar register."""
+Space = Literal["v", "m", "s", "a", "r", "n"]
+"""Vector, mask, scalar register; accumulator, input tile, input tile with narrowed results."""
+
+Step = tuple[Literal["element", "lanes", "tile", "depth"], int]
+"""What one step of a loop covers: an element, a register of lanes, the rows or columns of a tile,
+or as many elements of so many bytes as a row of a tile has."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Access:
 class Value:
     """One node. ``axes`` are those of the result; ``lane`` is the axis across the lanes.
 
+    ``tile`` are the axes along rows and columns where the value lives in tiles.
+
     For folds, ``operands`` are the starts then the bodies of all states; ``states`` are the
     held values in the same order.
     """
@@ -87,6 +97,7 @@ class Value:
     number: int = 0
     name: str = ""
     note: str = ""
+    tile: tuple[Axis, Axis] | None = None
 
     @property
     def domain(self) -> frozenset[Axis]:
@@ -102,7 +113,17 @@ class Value:
     @property
     def closes_loop(self) -> bool:
         """Whether the work happens in a loop that ends before the result is there."""
-        return self.kind in ("accumulate", "lanes", "count", "fold")
+        return self.kind in ("accumulate", "lanes", "count", "fold", "tile product", "tile sum")
+
+    def step(self, axis: Axis) -> Step:
+        """What one step along ``axis`` covers where this value's work is done."""
+        if self.tile is None:
+            return ("lanes", 1) if axis == self.lane else ("element", 1)
+        if axis in self.tile:
+            return "tile", 1
+        if self.kind == "tile product" and axis == self.axis:
+            return "depth", self.operands[0].type.bytes
+        return "element", 1
 
 
 @dataclass

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from oxegg.costmodels import Machine, Timing, timing, unit_copies
+from oxegg.costmodels import Machine, TileShape, Timing, timing, unit_copies
+from oxegg.costmodels.timing import full_tile
 from oxegg.emit.effects import PSEUDO, effects, instruction_of
 from oxegg.emit.program import Bank, Operation, Register
 from oxegg.emit.vector_state import Demand, demand
@@ -34,6 +35,8 @@ class Step:
     result_sizes: tuple[tuple[Bank, int], ...]
     mask: Register | None
     demand: Demand | None
+    uses: tuple[str, ...]
+    changes: tuple[str, ...]
 
 
 def step(operation: Operation, machine: Machine) -> Step:
@@ -57,6 +60,8 @@ def step(operation: Operation, machine: Machine) -> Step:
         tuple((register.bank, register.group) for register in effect.writes),
         effect.mask,
         demand(operation),
+        effect.uses,
+        effect.changes,
     )
 
 
@@ -64,12 +69,20 @@ def _timing(operation: Operation, machine: Machine, *, is_vector: bool) -> Timin
     state = operation.state
     if operation.name in PSEUDO:
         return timing(machine, "addi")
+    if operation.tile is not None:
+        return timing(machine, operation.name, tile=tile_shape(machine, operation.tile))
     if state is not None:
         return timing(machine, operation.name, vl=state.vl, sew=state.sew, lmul=state.lmul)
     if is_vector:
         # Whole-register accesses: all of each register, whatever vl is.
         return timing(machine, operation.name, vl=machine.vlen // 8, sew=8, lmul=1)
     return timing(machine, operation.name)
+
+
+def tile_shape(machine: Machine, wanted: tuple[int, int, int]) -> TileShape:
+    """The shape under which a tile instruction runs; full where it doesn't matter."""
+    full = full_tile(machine)
+    return TileShape(wanted[0] or full.m, wanted[1] or full.n, wanted[2] or full.k)
 
 
 class _Result(NamedTuple):
@@ -91,6 +104,7 @@ class Pipeline:
         self.slots = 0
         self.free: dict[str, list[int]] = {}
         self.scalar: dict[Register, int] = {}
+        self.others: dict[str, int] = {}  # tiles and other state outside the registers
         self.results: dict[Register, _Result] = {}
         # Latest start and end of the readers of a vector register.
         self.readers: dict[Register, tuple[int, int]] = {}
@@ -122,6 +136,8 @@ class Pipeline:
             issue += 1
         for register in step.scalar_reads:
             issue = max(issue, self.scalar.get(register, 0))
+        for state in step.uses:
+            issue = max(issue, self.others.get(state, 0))
         free = self.free.get(step.unit)
         unit_free = min(free) if free is not None else 0
         if not step.is_vector:
@@ -174,6 +190,8 @@ class Pipeline:
                 self.results[register] = result
             else:
                 self.scalar[register] = result.first
+        for state in step.changes:
+            self.others[state] = result.first
         if step.serialises:
             self.cycle, self.slots = max(self.cycle, result.first), 0
         self.end = max(self.end, end, result.first + (step.occupancy if step.chains else 0))

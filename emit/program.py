@@ -90,6 +90,9 @@ class MemoryRef:
 
 Operand = Register | int | str
 
+TileShape = tuple[int, int, int]
+"""Rows, columns and bytes of a row (m, n, k) under which a tile instruction runs; 0: any."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -98,7 +101,8 @@ class Operation:
     ``operands`` are in assembly order: registers, immediates (int) and labels (str); a masked
     operation has its mask register last, an unmasked one omits it. ``state`` is needed by
     every operation that depends on ``vtype`` or ``vl``. ``memory`` is ``None`` for operations
-    that don't touch memory, and for accesses about which nothing is known.
+    that don't touch memory, and for accesses about which nothing is known. ``tile`` is the shape
+    that a tile instruction needs.
     """
 
     name: str
@@ -106,6 +110,7 @@ class Operation:
     state: VectorState | None = None
     memory: MemoryRef | None = None
     note: str = ""
+    tile: TileShape | None = None
 
     def __str__(self) -> str:
         operands = ", ".join(str(operand) for operand in self.operands)

@@ -72,7 +72,8 @@ def _home(stages: Sequence[Stage], store: Value) -> Stage | None:
         first = stage.stores[0]
         if reads & written:
             return None
-        if first.domain == store.domain and first.lane == store.lane:
+        same_places = (first.lane, first.tile) == (store.lane, store.tile)
+        if first.domain == store.domain and same_places:
             return stage
     return None
 
@@ -96,7 +97,7 @@ def _keep_values(program: PhysicalProgram, stage: Stage, number: int) -> None:
             shared = _shared(stage)
         except LoopConflict as conflict:
             shared = conflict.value, _users(stage, conflict.value)
-            if _is_of_steps(conflict.value):
+            if conflict.value.tile or _is_of_steps(conflict.value):
                 raise
         if shared is None:
             return
@@ -160,6 +161,8 @@ def _top_shared(
         if id(value) not in early or value.space == "m" or value.kind in _NOT_KEPT:
             continue
         if _is_of_steps(value):
+            continue
+        if value.tile:
             continue
         users = [
             u for u in late.values() if id(u) not in early and any(o is value for o in u.operands)

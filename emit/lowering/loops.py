@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from oxegg.emit.constants import fits_immediate
 from oxegg.emit.loop_tree import Level, LoopNode
@@ -11,8 +12,9 @@ from oxegg.emit.lowering import addresses, reductions, scalar, scans, vector
 from oxegg.emit.lowering.emitter import Combo, Copy, Emitter, Frame, Scope
 from oxegg.emit.lowering.reductions import Accumulator
 from oxegg.emit.lowering.segments import Segments, is_candidate
+from oxegg.emit.lowering.tiles import Tiles
 from oxegg.emit.nest import Nest
-from oxegg.emit.physical import Value
+from oxegg.emit.physical import Step, Value, walk
 from oxegg.emit.program import ZERO, Loop, Operation, Register
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
@@ -21,10 +23,11 @@ from oxegg.ir.affine import Axis
 class Stage:
     """Lowers one stage's loop tree with an emitter."""
 
-    def __init__(self, emitter: Emitter, nest: Nest) -> None:
+    def __init__(self, emitter: Emitter, nest: Nest, stores: Sequence[Value]) -> None:
         self.emitter, self.nest = emitter, nest
         self.accumulators: dict[tuple[int, Combo], Accumulator] = {}
         self.carried = scans.Carried(emitter)
+        self.tiles = Tiles(emitter, Counter(id(o) for v in walk(stores) for o in v.operands))
         self.segments = Segments(emitter, ())
 
     # levels
@@ -51,6 +54,9 @@ class Stage:
         if value.kind == "fold":
             self.carried.advance(value, self.lookup)
             return
+        if value.tile:
+            self._tile(value)
+            return
         for combo in self._combos(value.domain):
             if value.closes_loop:
                 self._update(value, combo)
@@ -60,6 +66,18 @@ class Stage:
                 value.kind == "load" and self.segments.load(value, combo)
             ):
                 self.emitter.define(value, combo, self._compute(value, combo))
+
+    def _tile(self, value: Value) -> None:
+        """Every unrolled instance of a value in tiles."""
+        combos = self._combos(value.domain)
+        if value.kind == "tile product":
+            self.tiles.multiply(value, combos)
+        elif value.kind == "store":
+            for combo in combos:
+                self.tiles.store(value, combo)
+        elif value.kind != "tile sum":  # whose products go into its accumulator
+            for combo in combos:
+                self.tiles.compute(value, combo)
 
     def _combos(self, axes: frozenset[Axis]) -> Iterator[Combo]:
         emitter = self.emitter
@@ -177,6 +195,9 @@ class Stage:
             if value.kind == "fold":
                 self.carried.start(value, self._combos, self.lookup)
                 continue
+            if value.tile:
+                self.tiles.start(value, self._combos(value.axes))
+                continue
             count = 1 if self.emitter.exact else min(self.nest.accumulators, copies)
             for combo in self._combos(value.axes):
                 accumulator = reductions.start(self.emitter, value, combo, count, in_loop)
@@ -186,6 +207,8 @@ class Stage:
         for value in node.closing:
             if value.kind == "fold":
                 self.carried.finish(value, self._combos)
+                continue
+            if value.tile:
                 continue
             for combo in self._combos(value.axes):
                 accumulator = self.accumulators.pop((id(value), combo))
@@ -207,9 +230,18 @@ class Stage:
             self._segment(node, trips, placed)
         self._finish(node)
 
+    def _strip(self, step: Step) -> int:
+        """Elements of one step of a loop."""
+        kind, size = step
+        tensor = self.emitter.machine.tensor
+        rows = tensor.rows if tensor else 0
+        return {"element": 1, "lanes": self.nest.lanes, "tile": rows, "depth": 4 * rows // size}[
+            kind
+        ]
+
     def _segments(self, node: LoopNode) -> list[tuple[int, int, list[Copy]]]:
         """(first index, trips, copies): full iterations, then what is left over."""
-        size, strip = node.axis.size, self.nest.lanes if node.strips else 1
+        size, strip = node.axis.size, self._strip(node.step)
         copies = 1 if scans.is_sequential(node) else self.nest.copies(node.axis)
         step = strip * copies
         trips, rest = divmod(size, step)
@@ -227,6 +259,7 @@ class Stage:
         emitter = self.emitter
         emitter.env[node.axis] = copies
         emitter.scopes.append(Scope())
+        self.tiles.enter()
         outer = emitter.body
         if trips == 1:
             self.level(node.body)
@@ -240,6 +273,7 @@ class Stage:
             loop = self._close(frame, emitter.body)
             emitter.body = outer
             emitter.body += [*frame.preamble, loop]
+        self.tiles.leave()
         emitter.scopes.pop()
         del emitter.env[node.axis]
 

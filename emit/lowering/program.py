@@ -11,6 +11,7 @@ from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.lowering.loops import Stage as StageLowering
 from oxegg.emit.lowering.scalar import normalize
 from oxegg.emit.lowering.ties import resolve
+from oxegg.emit.lowering.tile_shapes import with_shapes
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
 from oxegg.emit.program import Program, Register
@@ -38,8 +39,9 @@ def lower(
         emitter.lanes = nest.lanes
         emitter.written = {s.access.buffer.name for s in stage.stores if s.access}
         body, emitter.body = emitter.body, []
-        StageLowering(emitter, nest).level(build(stage.stores, nest.order))
-        emitter.body = [*body, *emitter.prologue, *emitter.body]
+        StageLowering(emitter, nest, stage.stores).level(build(stage.stores, nest.order))
+        shaped = with_shapes(emitter.body, emitter.integer)
+        emitter.body = [*body, *emitter.prologue, *shaped]
     return Program(physical.name, tuple(arguments), resolve(emitter.body))
 
 

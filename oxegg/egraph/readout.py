@@ -14,6 +14,7 @@ from oxegg.ir.types import BOOL, TYPES, ElementType
 
 OUTPUT_LAYOUT = 100  # layouts 1..62: a buffer of our own, axis layout-1 innermost
 PART_LAYOUT = 1_000_000
+TILES = ("a", "r", "n")
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,9 @@ class PhysicalClass:
     """A set of equal ways to have one value in one place."""
 
     free: int  # axes that the value depends on
-    lane: int  # 1 + axis across the lanes, 0 when there is none
-    space: Literal["v", "m", "s", "b"]  # vector, mask, scalar register; memory
+    lane: int  # 1 + axis across the lanes, 0 when there is none; of tiles both axes (tile_rules)
+    # vector, mask, scalar register; accumulator, input tile, narrowed tile; memory
+    space: Literal["v", "m", "s", "a", "r", "n", "b"]
     type: ElementType
     term: int  # e-class of the logical value
 
@@ -66,6 +68,8 @@ def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
             place = classes.get(node.eclass)
             if place is not None and place.type is BOOL and place.space == "v":
                 continue  # truth values live in masks
+            if place is not None and place.space in TILES and name == "Held":
+                continue  # states of loops live in registers
             if place is None or (name not in ("Splat", "Alias") and not _lane_is_free(place)):
                 continue
             if any(_outside(place, step) for step in steps):
@@ -89,7 +93,8 @@ def _outside(place: PhysicalClass, step: int) -> bool:
 
 
 def _lane_is_free(place: PhysicalClass) -> bool:
-    return place.lane == 0 or bool(place.free >> (place.lane - 1) & 1)
+    in_lanes = place.lane and place.space not in TILES
+    return not in_lanes or bool(place.free >> (place.lane - 1) & 1)
 
 
 def _classes(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from oxegg.egraph import physical_rules
+from oxegg.egraph import physical_rules, tile_rules
 from oxegg.egraph.applicable import Instance, applicable, applicable_selections
 from oxegg.egraph.child import run_in_child
 from oxegg.egraph.encode import Encoding
@@ -73,6 +73,7 @@ def saturate(
     allowed: Callable[[Rule], bool],
     limits: Limits,
     roots: list[str],
+    tensor: bool = False,
     trusted: Callable[[Rule, ElementType], bool] = lambda rule, type_: True,
     more: Sequence[Rule] = (),
 ) -> Saturated:
@@ -84,7 +85,7 @@ def saturate(
     instances, operators = applicable(
         encoding.operators | scans, allowed, trusted=trusted, more=more
     )
-    programs = _programs(encoding, instances, operators, lanes, allowed)
+    programs = _programs(encoding, instances, operators, lanes, allowed, tensor)
 
     def job(send: Callable[[Any], None]) -> None:
         _Run(encoding, programs, roots, limits, send).all()
@@ -108,6 +109,7 @@ def _programs(
     operators: set[str],
     lanes: list[int],
     allowed: Callable[[Rule], bool],
+    tensor: bool,
 ) -> dict[str, str]:
     reorder = _permits(allowed, "real")
     selections = [r for r in applicable_selections(operators) if _permits(allowed, r.kind)]
@@ -119,9 +121,13 @@ def _programs(
     physical += physical_rules.concat_texts(encoding)
     physical += physical_rules.fold_texts(encoding)
     physical += physical_rules.alias_texts(operators)
+    physical += tile_rules.tile_texts(operators, reorder) if tensor else []
     floats = [t for t in FLOATS]
     return {
-        "setup": DECLARATIONS + physical_rules.DECLARATIONS + ANALYSIS,
+        "setup": DECLARATIONS
+        + physical_rules.DECLARATIONS
+        + tile_rules.DECLARATIONS
+        + ANALYSIS,
         "facts": "\n".join(encoding.forms),
         "leaves": "\n".join(physical_rules.fact_texts(encoding, lanes, floats)),
         "rules": "\n".join(instance.text for instance in instances),

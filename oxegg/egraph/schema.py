@@ -4,15 +4,17 @@ Element types are part of an operator's name (``add.f32``), so a rule instance m
 ``free`` is the bit set of axes that a value depends on; equal terms depend only on the axes
 that both depend on, so its merge is intersection. ``At(t, c, space)`` asks for value ``t`` with
 one element per lane of axis ``c - 1`` (``c = 0``: one scalar at a time) in a vector register
-(``v``), mask register (``m``) or scalar register (``s``). ``Mem(t, layout)`` asks for ``t`` in memory.
+(``v``), mask register (``m``) or scalar register (``s``); tiles have two axes (tile_rules.py).
+``Mem(t, layout)`` asks for ``t`` in memory.
 """
 
 LOGICAL = ("Leaf", "Const", "P1", "P2", "P3", "Red", "Scan", "View", "Gather", "Cat", "Fold")
 PHYSICAL = (
     "Alias", "Ins1", "Ins2", "Ins3", "Ins4", "Acc1", "Acc2", "Lanes1", "Lanes2", "Load", "LoadView",
     "Splat", "Imm", "Arg", "Index", "Held", "FoldL", "ScanL", "GatherL", "Count",
+    "TLoad", "TLoadView", "TMul", "TMulFrom", "TSum", "TOp",
 )  # fmt: skip
-MEMORY = ("InBuf", "Stored", "Join")
+MEMORY = ("InBuf", "Stored", "Join", "TStored")
 DEMAND = ("At", "Mem")
 LISTS = ("LNil", "LCons", "BNil", "BCons")
 
@@ -46,6 +48,10 @@ DECLARATIONS = """
 (constructor FoldL (i64 i64 LL) L)
 (constructor ScanL (String i64 i64 L) L)
 (constructor GatherL (i64 i64 B L) L)
+(constructor TLoad (i64 B) L) (constructor TLoadView (i64 i64 B) L)
+(constructor TMul (String i64 L L) L) (constructor TMulFrom (String i64 L L L) L)
+(constructor TSum (i64 L) L) (constructor TOp (String L) L)
+(constructor TStored (i64 i64 L) B)
 (constructor InBuf (i64) B) (constructor Stored (i64 i64 L) B)
 (constructor BNil () BL) (constructor BCons (B BL) BL) (constructor Join (i64 i64 BL) B)
 (ruleset analysis) (ruleset algebra) (ruleset elementary) (ruleset physical)

@@ -23,6 +23,12 @@ from oxegg.verify import Verdict, check
 
 APPROXIMATION_ULPS = 16
 DEEPEST_RECURSION = 20_000
+_ENGINE_OF_UNIT = {
+    **dict.fromkeys(("VA", "VL", "VS"), "vector"),
+    **dict.fromkeys(("TLS", "TMM", "TEW"), "tensor"),
+    "NM": "near_memory",
+    "DMA": "dma",
+}
 ASSUMPTIONS = {
     "exact": [],
     "real": ["inputs are finite and no intermediate result overflows or is NaN"],
@@ -202,20 +208,12 @@ def _sizes(kernel: Kernel) -> dict[str, int]:
 
 def _engines(best: Trial) -> dict[str, float]:
     """Busy share of each engine: its busiest unit."""
-    units = best.result.units
-    vector = max(
-        (share for unit, share in units.items() if unit in ("VA", "VL", "VS")), default=0.0
-    )
-    scalar = max(
-        (share for unit, share in units.items() if unit not in ("VA", "VL", "VS")), default=0.0
-    )
-    return {
-        "scalar": round(scalar, 4),
-        "vector": round(vector, 4),
-        "tensor": 0.0,
-        "near_memory": 0.0,
-        "dma": 0.0,
-    }
+    engines = ("scalar", "vector", "tensor", "near_memory", "dma")
+    shares: dict[str, float] = {engine: 0.0 for engine in engines}
+    for unit, share in best.result.units.items():
+        engine = _ENGINE_OF_UNIT.get(unit, "scalar")
+        shares[engine] = max(shares[engine], round(share, 4))
+    return shares
 
 
 def _checks(verdict: Verdict) -> list[dict[str, Any]]:

@@ -6,16 +6,23 @@ from collections.abc import Callable
 from typing import Literal
 
 from oxegg.costmodels import Machine, timing
+from oxegg.costmodels.timing import full_tile
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
+from oxegg.egraph.tile_rules import tile_axes
 from oxegg.emit.physical import Access, Buffer
 from oxegg.ir.types import TYPES, U8, ElementType
+from oxegg.rules.tensor_engine import OPERATIONS as TILE_OPERATIONS
+from oxegg.rules.tensor_engine import PRODUCTS
 from oxegg.rules.vector_engine import FORMS
-from oxegg.search.layouts import buffer_strides, row_major, viewed
+from oxegg.search.layouts import buffer_strides, source_access
+from oxegg.search.tile_graph import GROUP_BYTES, product_depth, tile_count, tile_reuse, tiles
 
 SCALAR_COST = 0.7  # cycles of one scalar instruction that shares its cycle with another
 BUFFER_COST = 12.0  # cycles around a loop nest: pointers, latencies
 ISSUE_COST = 0.3  # what a vector instruction costs beyond its unit's time
 LANE_FOLD_COST = 25.0  # from the last accumulation to the scalar result
+TILE_START_COST = 30.0  # shapes set, the first tiles loaded, the last ones stored
+TILE_LOAD_SHARE = 0.5  # of the time of tile loads that doesn't hide behind products
 LEAST_COST = 0.01  # everything costs something: cycles through free nodes must not pay
 USUAL_LMUL, LARGEST_LMUL = 4, 8
 _SLOW_SCALAR = {"div": 15.0, "sqrt": 15.0, "reciprocal": 15.0, "quotient": 20.0, "remainder": 20.0}
@@ -36,6 +43,7 @@ class Costs:
         self.sources = {node.eclass: node for node in reversed(graph.nodes)}
         widest = max((c.type.bits for c in graph.classes.values()), default=32)
         lmul = USUAL_LMUL if objective == "cycles" else LARGEST_LMUL
+        self.reuse = tile_reuse(graph, machine)
         self.most_lanes = max(1, lmul * machine.vlen // max(widest, 8))
 
     def cost(self, node: PhysicalNode) -> float:
@@ -71,20 +79,8 @@ class Costs:
 
     def walk(self, node: PhysicalNode) -> Access:
         """How a load walks its buffer, whichever way that is filled."""
-        source = self.sources[node.children[0]]
-        place = self.graph.classes[source.eclass]
-        if source.operator == "InBuf":
-            leaf = self.graph.encoding.leaf(source.attributes[0])
-            strides = row_major(leaf.attributes[1], leaf.type)
-            buffer = Buffer(leaf.attributes[0], leaf.type, leaf.size, "input", 0)
-        else:
-            layout = source.attributes[1 if source.operator == "Join" else 0]
-            strides = list(buffer_strides(self.graph, layout, place.free, place.type).items())
-            buffer = Buffer("temporary", place.type, 1, "scratch", 0)
-        access = Access(buffer, tuple(strides))
-        if node.operator != "LoadView":
-            return access
-        return viewed(access, self.graph.encoding.view(node.attributes[0]))
+        view = node.attributes[0] if node.operator in ("LoadView", "TLoadView") else None
+        return source_access(self.graph, self.sources[node.children[0]], view)
 
 
 def _lmul(bits: int, vlen: int) -> int:
@@ -179,7 +175,60 @@ def _fold(costs: Costs, node: PhysicalNode, mask: int) -> float:
     return costs.points(mask, node.attributes[1])[0]
 
 
+def _product(costs: Costs, node: PhysicalNode, mask: int) -> float:
+    """Products of tiles: groups of bytes along the reduced axis for every block of the result."""
+    key = node.attributes[0]
+    rows, _, row_bytes = full_tile(costs.machine)
+    groups = row_bytes // GROUP_BYTES
+    each = timing(costs.machine, PRODUCTS[key].instruction)
+    depth = product_depth(costs.graph, node) / GROUP_BYTES
+    place = costs.graph.classes[node.eclass]
+    axis = node.attributes[1]
+    blocks = 1.0
+    for number, other in enumerate(costs.axes):
+        if mask >> number & 1 and number != axis:
+            in_tile = number in tile_axes(place.lane)
+            blocks *= tiles(other.size, rows) if in_tile else other.size
+    if costs.objective == "instructions":
+        return blocks * tiles(depth, groups)
+    return TILE_START_COST + each.latency + blocks * depth * each.occupancy / groups
+
+
+def _tile_load(costs: Costs, node: PhysicalNode, mask: int) -> float:
+    """Every tile is loaded for as many products as two accumulators in its direction save."""
+    del mask
+    place = costs.graph.classes[node.eclass]
+    number = tile_count(costs.graph, costs.machine, place)
+    if costs.objective == "instructions":
+        return number * costs.reuse.get(node.eclass, 1.0)
+    rows = tile_axes(place.lane)[0]
+    in_order = place.space == "a" or costs.walk(node).stride(costs.axes[rows]) != place.type.bytes
+    letter = "ox.tld.a" if in_order else f"ox.tldat.{'bhw'[place.type.bytes // 2]}"
+    occupancy = timing(costs.machine, letter).occupancy
+    return number * costs.reuse.get(node.eclass, 1.0) * occupancy * TILE_LOAD_SHARE
+
+
+def _tile_store(costs: Costs, node: PhysicalNode, mask: int) -> float:
+    del mask
+    layout, _ = node.attributes
+    place = costs.graph.classes[node.children[0]]
+    number = tile_count(costs.graph, costs.machine, place)
+    fixed = BUFFER_COST if layout < OUTPUT_LAYOUT else 0.0
+    return fixed + number * timing(costs.machine, "ox.tst.c").occupancy
+
+
+def _tile_operation(costs: Costs, node: PhysicalNode, mask: int) -> float:
+    del mask
+    number = tile_count(costs.graph, costs.machine, costs.graph.classes[node.eclass])
+    instruction = TILE_OPERATIONS[node.attributes[0]].instruction
+    return number * timing(costs.machine, instruction).occupancy
+
+
 _HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys(("TMul", "TMulFrom"), _product),
+    **dict.fromkeys(("TLoad", "TLoadView"), _tile_load),
+    "TStored": _tile_store,
+    "TOp": _tile_operation,
     **dict.fromkeys(("Ins1", "Ins2", "Ins3", "Ins4", "Acc1", "Acc2"), _instruction),
     **dict.fromkeys(("Lanes1", "Lanes2"), _lanes),
     **dict.fromkeys(("Load", "LoadView"), _load),

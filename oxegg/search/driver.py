@@ -27,6 +27,7 @@ from oxegg.search.costs import Objective
 from oxegg.search.measure import Place, Runner, place_of
 from oxegg.search.programs import Candidate
 from oxegg.search.saturation import (
+    TENSOR_ENGINE,
     VECTOR_ENGINE,
     Prepared,
     allowed_rules,
@@ -34,6 +35,7 @@ from oxegg.search.saturation import (
     prepare,
     trusted_rules,
 )
+from oxegg.search.tile_graph import realizable_tiles
 from oxegg.sim import CallResult
 from oxegg.verify import input_sets
 
@@ -107,6 +109,12 @@ class Job:
         return self.mode == "exact"
 
     @property
+    def tensor(self) -> bool:
+        """Whether values may lie in tiles."""
+        engines = {VECTOR_ENGINE, TENSOR_ENGINE}
+        return self.machine.tensor is not None and not engines & set(self.without)
+
+    @property
     def memory(self) -> Place:
         """Where inputs and outputs lie."""
         return place_of(self.kernel, self.machine, self.place)
@@ -131,11 +139,13 @@ def search(job: Job, effort: Effort) -> Search:
         allowed_rules(job.mode, job.without),
         effort.limits,
         vector=VECTOR_ENGINE not in job.without,
+        tensor=job.tensor,
         trusted=trusted_rules(job.mode, job.unproved),
         more=job.rules,
     )
+    graph = realizable_tiles(prepared.graph, job.machine)
     clock.lap("saturate")
-    found = programs.candidates(prepared.graph, job.machine, "dag", job.objective)
+    found = programs.candidates(graph, job.machine, "dag", job.objective)
     clock.lap("extract")
     deadline = time.process_time() + 0.5 * effort.seconds
     plans = _plans(job, found, effort, deadline)

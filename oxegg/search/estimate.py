@@ -10,14 +10,22 @@ from __future__ import annotations
 from functools import lru_cache
 
 from oxegg.costmodels import Machine, timing
-from oxegg.emit.program import Loop, Operation, Register, VectorState
+from oxegg.emit.pipeline import tile_shape
+from oxegg.emit.program import Loop, Operation, Register, TileShape, VectorState
+
+Key = Register | int
+"""What an instruction writes: a register, or a tile by its number."""
 
 
 @lru_cache(maxsize=1 << 15)
-def _cost(machine: Machine, name: str, state: VectorState | None) -> tuple[str, int, int, bool]:
+def _cost(
+    machine: Machine, name: str, state: VectorState | None, tile: TileShape | None
+) -> tuple[str, int, int, bool]:
     if name == "tied":
         name = "vfmacc.vv"
-    if state is None:
+    if tile is not None:
+        found = timing(machine, name, tile=tile_shape(machine, tile))
+    elif state is None:
         found = timing(machine, name, vl=1, sew=8)
     else:
         found = timing(machine, name, vl=state.vl, sew=state.sew, lmul=state.lmul)
@@ -49,7 +57,7 @@ def _block(block: list[Operation], machine: Machine, repeated: bool) -> float:
     if not block:
         return 0.0
     steps = [_step(operation, machine) for operation in block]
-    ready: dict[Register, tuple[float, int]] = {}
+    ready: dict[Key, tuple[float, int]] = {}
     free: dict[str, float] = {}
     issue = vector = 0.0
     marks: list[float] = []
@@ -79,8 +87,16 @@ def _block(block: list[Operation], machine: Machine, repeated: bool) -> float:
 
 def _step(
     operation: Operation, machine: Machine
-) -> tuple[str, int, int, bool, Register | None, tuple[Register, ...]]:
-    unit, occupancy, latency, chains = _cost(machine, operation.name, operation.state)
+) -> tuple[str, int, int, bool, Key | None, tuple[Key, ...]]:
+    unit, occupancy, latency, chains = _cost(
+        machine, operation.name, operation.state, operation.tile
+    )
+    if operation.tile is not None:
+        target, *others = (o for o in operation.operands if not isinstance(o, str))
+        stores = operation.name.startswith("ox.tst")
+        both = stores or operation.name.startswith("ox.mm")
+        sources = (target, *others) if both else tuple(others)
+        return unit, occupancy, latency, chains, None if stores else target, sources
     registers = tuple(o for o in operation.operands if isinstance(o, Register))
     if operation.name.startswith(("vlseg", "vlsseg")):
         return (

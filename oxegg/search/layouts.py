@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, PhysicalGraph
-from oxegg.emit.physical import Access
+from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, PhysicalGraph, PhysicalNode
+from oxegg.emit.physical import Access, Buffer
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.types import ElementType
 
@@ -21,6 +21,21 @@ def viewed(access: Access, index: tuple[tuple[Axis, Affine], ...]) -> Access:
             sums[other] = sums.get(other, 0) + stride * coefficient
     ordered = sorted(((a, s) for a, s in sums.items() if s), key=lambda item: item[0].name)
     return Access(access.buffer, tuple(ordered), offset)
+
+
+def source_access(graph: PhysicalGraph, source: PhysicalNode, view: int | None) -> Access:
+    """How a load walks the buffer that ``source`` fills, through view number ``view``."""
+    place = graph.classes[source.eclass]
+    if source.operator == "InBuf":
+        leaf = graph.encoding.leaf(source.attributes[0])
+        strides = row_major(leaf.attributes[1], leaf.type)
+        buffer = Buffer(leaf.attributes[0], leaf.type, leaf.size, "input", 0)
+    else:
+        layout = source.attributes[1 if source.operator == "Join" else 0]
+        strides = list(buffer_strides(graph, layout, place.free, place.type).items())
+        buffer = Buffer("temporary", place.type, 1, "scratch", 0)
+    access = Access(buffer, tuple(strides))
+    return access if view is None else viewed(access, graph.encoding.view(view))
 
 
 def row_major(layout: Sequence[Axis], type_: ElementType) -> list[tuple[Axis, int]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
 from oxegg.emit.lowering.program import lower
+from oxegg.emit.lowering.tiles import ACCUMULATORS
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram, Value, walk
 from oxegg.emit.program import Loop, Operation, operations
@@ -147,8 +148,12 @@ class _Space:
         self.lanes = {v.lane for v in values if v.lane is not None}
         self.reduced = {v.axis for v in values if v.axis and v.closes_loop}
         carried = {v.axis for v in values if v.axis and v.kind in ("fold", "scan")}
+        self.tiled = list(dict.fromkeys(a for v in values if v.tile and v.axes for a in v.tile))
+        stepped = (
+            self.lanes | set(self.tiled) | {v.axis for v in values if v.kind == "tile product"}
+        )
         self.whole = {
-            a: a.size for a in stage.axes if a.size <= FULLY_UNROLLED and a not in self.lanes
+            a: a.size for a in stage.axes if a.size <= FULLY_UNROLLED and a not in stepped
         }
         self.free = [a for a in stage.axes if a not in self.whole and a not in carried]
         self.strips = _strips(stage, machine)
@@ -158,6 +163,10 @@ class _Space:
     def _counts(self, axis: Axis) -> list[int]:
         if axis in self.lanes:
             return [1, 2, 4, 8]
+        if axis in self.tiled:
+            return [1, 2, 4]
+        if self.tiled:
+            return [1, 2, 4, 8] if axis in self.reduced else [1]
         small = [axis.size] if axis.size <= MAX_COPIES else []
         wanted = (1, 2, 4, 8, 16) if axis in self.reduced else (1, 2, 3, 4, 5, 6, 7, 8, 10, 14)
         return sorted({w for w in wanted if w < axis.size} | set(small) | {1})
@@ -178,7 +187,13 @@ class _Space:
     def moves(self, nest: Nest) -> Iterator[list[Nest]]:
         """Groups of nests that differ from ``nest`` in one choice."""
         copies = {a: nest.copies(a) for a in self.free}
+        if self.tiled:
+            blocks = itertools.product((1, 2, 4), repeat=len(self.tiled))
+            changed = [{**copies, **dict(zip(self.tiled, b, strict=True))} for b in blocks]
+            yield self._legal(self.nest(nest.order, nest.lanes, c) for c in changed)
         for axis in self.free:
+            if axis in self.tiled:
+                continue
             changed = [{**copies, axis: count} for count in self.options[axis]]
             yield self._legal(self.nest(nest.order, nest.lanes, c) for c in changed)
         yield self._legal(self.nest(nest.order, strip, copies) for strip in self.strips)
@@ -190,8 +205,10 @@ class _Space:
 
     def fits(self, nest: Nest) -> bool:
         """Whether the accumulators alone leave registers for anything else."""
-        registers = 0
+        registers = blocks = 0
         for value in walk(self.stage.stores):
+            if value.kind == "tile product":
+                blocks = max(blocks, math.prod(nest.copies(axis) for axis in value.axes))
             vector = value.kind == "lanes" or (value.kind == "accumulate" and value.space == "v")
             if not vector:
                 continue
@@ -199,14 +216,12 @@ class _Space:
             for axis in value.axes:
                 copies *= nest.copies(axis)
             registers += copies * _group(value, nest, self.machine)
-        return registers <= VECTOR_REGISTERS - 4
+        return registers <= VECTOR_REGISTERS - 4 and blocks <= len(ACCUMULATORS)
 
 
 def executed(body: Sequence[Operation | Loop]) -> int:
     """Instructions that a loop tree executes."""
-    return sum(
-        item.trips * executed(item.body) if isinstance(item, Loop) else 1 for item in body
-    )
+    return sum(item.trips * executed(item.body) if isinstance(item, Loop) else 1 for item in body)
 
 
 def _bodies(nest: Nest) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
+from oxegg.egraph.tile_rules import STORED
 from oxegg.emit.loop_tree import LoopConflict
 from oxegg.emit.physical import walk
 from oxegg.emit.stages import Stage, split
@@ -61,13 +62,19 @@ def generic(graph: PhysicalGraph, machine: Machine) -> Candidate:
 
 def _filters(graph: PhysicalGraph) -> Iterator[tuple[str, Filter]]:
     """Restrictions that lead to different programs: buffers of our own or not, one lane axis."""
+    tiled = any(node.operator == STORED for node in graph.nodes)
+    if tiled:
+        yield "tiles", _in_tiles(graph)
+        yield "no tiles", _both(_no_tiles, _no_buffers)
+        yield "no tiles, buffers", _no_tiles
     yield "no buffers", _no_buffers
     yield "free", _any
     for number, axis in enumerate(graph.encoding.axes):
         if axis.size > 1:
-            yield f"lanes {axis.name}", _both(_lanes({0, number + 1}), _no_buffers)
-            yield f"lanes {axis.name}, buffers", _lanes({0, number + 1})
-    yield "scalar", _lanes({0})
+            lanes = _both(_lanes({0, number + 1}), _no_tiles)
+            yield f"lanes {axis.name}", _both(lanes, _no_buffers)
+            yield f"lanes {axis.name}, buffers", lanes
+    yield "scalar", _both(_lanes({0}), _no_tiles)
 
 
 def _any(node: PhysicalNode) -> bool:
@@ -77,6 +84,21 @@ def _any(node: PhysicalNode) -> bool:
 
 def _no_buffers(node: PhysicalNode) -> bool:
     return not (node.operator == "Stored" and node.attributes[0] < OUTPUT_LAYOUT)
+
+
+def _no_tiles(node: PhysicalNode) -> bool:
+    return node.operator != STORED
+
+
+def _in_tiles(graph: PhysicalGraph) -> Filter:
+    """Whatever accumulators can come to hold is computed there, and read from memory."""
+    stored = {graph.classes[n.eclass].term for n in graph.nodes if n.operator == STORED}
+
+    def keep(node: PhysicalNode) -> bool:
+        other = node.operator in ("Stored", "Acc1", "Acc2", "Lanes1", "Lanes2")
+        return not (other and graph.classes[node.eclass].term in stored)
+
+    return keep
 
 
 def _lanes(allowed: set[int]) -> Filter:

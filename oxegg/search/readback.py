@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, PhysicalGraph, PhysicalNode
+from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, TILES, PhysicalGraph, PhysicalNode
+from oxegg.egraph.tile_rules import STORED, tile_axes
 from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Space, Value, ValueKind, walk
 from oxegg.errors import LoweringError
 from oxegg.ir.affine import Axis
 from oxegg.ir.term import Term
 from oxegg.ir.types import BOOL, TYPES, U8
+from oxegg.rules.tensor_engine import OPERATIONS, PRODUCTS
 from oxegg.rules.vector_engine import SELECTIONS
 from oxegg.search.layouts import buffer_strides, part_offset, row_major, viewed
 
@@ -75,6 +77,13 @@ class _ReadBack:
         strides = buffer_strides(self.graph, layout, place.free, buffer.type)
         offset = part_offset(self.graph, layout, buffer.type)
         access = Access(buffer, tuple(sorted(strides.items(), key=lambda s: s[0].name)), offset)
+        if node.operator == STORED:
+            store = Value(
+                "store", buffer.type, frozenset(strides), None, source.space, (source,),
+                access=access, tile=source.tile,
+            )  # fmt: skip
+            self.stores.append(store)
+            return
         lane_axis = self.encoding.axis_at(lane - 1) if lane else None
         space: Space = "v" if lane else "s"
         axes = frozenset(strides)
@@ -126,10 +135,35 @@ class _ReadBack:
         """A value with what its class says about it; ``more`` are further fields."""
         place = self.graph.classes[node.eclass]
         assert place.space != "b"
-        lane = self.encoding.axes[place.lane - 1] if place.lane else None
+        in_tiles = place.space in TILES
+        lane = self.encoding.axes[place.lane - 1] if place.lane and not in_tiles else None
         operands = tuple(self._value(c) for c in self._operands(node))
         value = Value(kind, place.type, self._axes(place.free), lane, place.space, operands)
+        if in_tiles:
+            rows, columns = tile_axes(place.lane)
+            value.tile = self.encoding.axis_at(rows), self.encoding.axis_at(columns)
         return replace(value, **more)
+
+    def tile_product(self, node: PhysicalNode) -> Value:
+        key, axis = node.attributes
+        instruction = PRODUCTS[key].instruction
+        return self.make(
+            node, "tile product", form=instruction, axis=self.encoding.axis_at(axis), name="add"
+        )
+
+    def tile_sum(self, node: PhysicalNode) -> Value:
+        axis = self.encoding.axis_at(node.attributes[0])
+        return self.make(node, "tile sum", axis=axis, name="add")
+
+    def tile_operation(self, node: PhysicalNode) -> Value:
+        return self.make(node, "tile operation", form=OPERATIONS[node.attributes[0]].instruction)
+
+    def tile_load(self, node: PhysicalNode) -> Value:
+        return self.make(node, "tile load", access=self._memory(node.children[0]))
+
+    def tile_load_view(self, node: PhysicalNode) -> Value:
+        access = viewed(self._memory(node.children[0]), self.encoding.view(node.attributes[0]))
+        return self.make(node, "tile load", access=access)
 
     def instruction(self, node: PhysicalNode) -> Value:
         key = node.attributes[0]
@@ -257,4 +291,9 @@ _MAKERS: dict[str, Callable[[_ReadBack, PhysicalNode], Value]] = {
     "ScanL": _ReadBack.scan,
     "Held": _ReadBack.held,
     "FoldL": _ReadBack.fold,
+    **dict.fromkeys(("TMul", "TMulFrom"), _ReadBack.tile_product),
+    "TSum": _ReadBack.tile_sum,
+    "TOp": _ReadBack.tile_operation,
+    "TLoad": _ReadBack.tile_load,
+    "TLoadView": _ReadBack.tile_load_view,
 }

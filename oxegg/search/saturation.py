@@ -18,6 +18,7 @@ from oxegg.rules.load import load_all
 from oxegg.rules.pattern import Rule
 
 VECTOR_ENGINE = "vector-engine"  # switched off like a rule family: scalar programs only
+TENSOR_ENGINE = "tensor-engine"
 MODES = ("exact", "real", "approx")
 _ALLOWED_KINDS = {
     "exact": ("exact",),
@@ -54,7 +55,7 @@ def allowed_rules(mode: str, without: Sequence[str] = ()) -> Callable[[Rule], bo
 
 def check_switches(without: Sequence[str]) -> None:
     """Raise ``UsageError`` for a name that is no rule, no family and no engine."""
-    families = {VECTOR_ENGINE, *FAMILIES}
+    families = {VECTOR_ENGINE, TENSOR_ENGINE, *FAMILIES}
     for name in without:
         if name not in families and name not in {rule.name for rule in all_rules()}:
             raise UsageError(
@@ -108,13 +109,15 @@ def prepare(
     limits: Limits,
     *,
     vector: bool = True,
+    tensor: bool = False,
     trusted: Trust | None = None,
     more: Sequence[Rule] = (),
 ) -> Prepared:
     """Encode, saturate in a child process, read the physical half back.
 
-    ``vector``: whether values may lie across the lanes of vector registers. ``trusted``: whose
-    evidence suffices (default: for mode "real"); ``more``: rules beside oxegg's own.
+    ``vector``: whether values may lie across the lanes of vector registers; ``tensor``: in tiles.
+    ``trusted``: whose evidence suffices (default: for mode "real"); ``more``: rules beside oxegg's
+    own.
     """
     encoding = encode(kernel)
     roots = [f"(Mem (Id {n}) {OUTPUT_LAYOUT + i})" for i, n in enumerate(encoding.roots)]
@@ -125,6 +128,7 @@ def prepare(
         allowed=allowed,
         limits=limits,
         roots=roots,
+        tensor=tensor,
         trusted=trusted or trusted_rules("real"),
         more=more,
     )

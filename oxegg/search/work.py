@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 from oxegg.costmodels import KernelWork, Machine, Roofline, Traffic, roofline
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
 from oxegg.emit.physical import Buffer, PhysicalProgram
+from oxegg.rules.tensor_engine import PRODUCTS
 from oxegg.rules.vector_engine import FORMS
+from oxegg.search.tile_graph import PRODUCT_NODES
 
 _KINDS = (  # prefix of the instruction, kind of costmodels.roofline
     ("vfdiv", "div"), ("vfrdiv", "div"), ("vfsqrt", "sqrt"), ("vfadd", "fma"), ("vfsub", "fma"),
@@ -24,7 +27,7 @@ def kernel_roofline(
     machine: Machine,
     place: str,
 ) -> Roofline:
-    """The bound for this algebra on this machine's scalar and vector engines.
+    """The bound for this algebra on the scalar and vector engines, and the tensor engine if used.
 
     Bytes are those of inputs and outputs, each once; operations those that extraction chose.
     """
@@ -32,7 +35,11 @@ def kernel_roofline(
     written = sum(b.bytes for b in program.outputs)
     traffic = Traffic(read, written)
     operations: dict[tuple[str, int], int] = {}
+    engines = {"scalar", "vector"}
     for node in nodes:
+        if node.operator in PRODUCT_NODES:
+            engines.add("tensor")
+            _count_products(graph, node, operations)
         if node.operator in ("Ins2", "Ins3", "Acc1", "Acc2", "Lanes1", "Lanes2"):
             _count(graph, node, operations)
     copied = 0 if operations else min(read, written)
@@ -42,7 +49,25 @@ def kernel_roofline(
         copied=copied,
         operations=operations,
     )
-    return roofline(machine, work, engines=frozenset({"scalar", "vector"}))
+    return roofline(machine, work, engines=frozenset(engines))
+
+
+def _count_products(
+    graph: PhysicalGraph, node: PhysicalNode, operations: dict[tuple[str, int], int]
+) -> None:
+    """Multiply-accumulates of tiles, by the width of the factors."""
+    factor = PRODUCTS[node.attributes[0]].left
+    kind = "mac_int" if factor.is_integer else "fma" if factor.bits == 32 else "mac_float"
+    mask = 0
+    for child in node.children:
+        mask |= graph.classes[child].free
+    points = _points(graph, mask)
+    operations[kind, factor.bits] = operations.get((kind, factor.bits), 0) + points
+
+
+def _points(graph: PhysicalGraph, mask: int) -> int:
+    sizes = [a.size for number, a in enumerate(graph.encoding.axes) if mask >> number & 1]
+    return prod(sizes)
 
 
 def _count(
@@ -59,12 +84,8 @@ def _count(
     mask = graph.classes[node.eclass].free
     for child in node.children:
         mask |= graph.classes[child].free
-    points = 1
-    for number, axis in enumerate(graph.encoding.axes):
-        points *= axis.size if mask >> number & 1 else 1
+    points = _points(graph, mask)
     closes = node.operator.startswith(("Acc1", "Lanes1"))
-    results = 1
-    for number, axis in enumerate(graph.encoding.axes):
-        results *= axis.size if graph.classes[node.eclass].free >> number & 1 else 1
+    results = _points(graph, graph.classes[node.eclass].free)
     width = (kind, max(form.type.bits, 8))
     operations[width] = operations.get(width, 0) + points - (results if closes else 0)

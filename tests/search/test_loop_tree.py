@@ -112,7 +112,7 @@ def test_strips_are_the_loops_of_the_lane_axis() -> None:
     out = store("y", load("x", R, C), R, C, lane=C)
     (outer,) = loops(build([out], [R, C]))
     (inner,) = loops(outer.body)
-    assert (outer.strips, inner.strips) == (False, True)
+    assert (outer.step[0], inner.step[0]) == ("element", "lanes")
 
 
 def test_values_that_wait_for_each_other_are_refused() -> None:
