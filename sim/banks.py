@@ -1,9 +1,12 @@
-"""Buffers in the near-memory region: a slice of the same size at the same offset of every bank."""
+"""The memories beside DRAM: the scratchpad, and the banks of the near-memory region.
+
+A buffer in the region is a slice of the same size at the same offset of every bank.
+"""
 
 from oxegg.costmodels import Machine
 from oxegg.costmodels.machine import NearMemory
 from oxegg.errors import UsageError
-from oxegg.sim.memory import NEAR_MEMORY_BASE, Memory
+from oxegg.sim.memory import NEAR_MEMORY_BASE, SPM_BASE, Memory
 
 
 def _engine(machine: Machine) -> NearMemory:
@@ -49,3 +52,17 @@ def read_from_banks(memory: Memory, machine: Machine, address: int, size: int) -
     """The bytes of all parts, bank by bank."""
     part = size // bank_count(machine)
     return b"".join(memory.read(start, part) for start in bank_addresses(machine, address))
+
+
+def map_local_memories(memory: Memory, machine: Machine) -> None:
+    """Map the scratchpad and all banks, each unless something else lies there."""
+    stop = SPM_BASE + machine.spm_bytes
+    if stop <= NEAR_MEMORY_BASE and memory.is_free(SPM_BASE, stop):
+        memory.map(SPM_BASE, machine.spm_bytes, "spm", "the scratchpad")
+    near = machine.near_memory
+    if near is None:
+        return
+    stop = NEAR_MEMORY_BASE + bank_count(machine) * near.bank_bytes
+    if memory.is_free(NEAR_MEMORY_BASE, stop):
+        for bank, start in enumerate(bank_addresses(machine, NEAR_MEMORY_BASE)):
+            memory.map(start, near.bank_bytes, "near_memory", f"near-memory bank {bank}")

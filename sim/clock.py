@@ -8,15 +8,16 @@ is approximated.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from oxegg.costmodels import Machine, unit_copies
 from oxegg.errors import SimulationError
-from oxegg.sim.blocks import Block
+from oxegg.sim.blocks import Block, Decoded
 from oxegg.sim.events import Event, TileEvent
 from oxegg.sim.plans import TICKS, Plan, block_plans, costs, tile_plan
+from oxegg.sim.recording import MAX_SPANS, InstructionProfile, Recording, Span, Stall
 from oxegg.sim.scoreboard import Scoreboard, Times
 from oxegg.sim.simt_run import Issued
 from oxegg.sim.simt_timing import SimtTime, time_simt
@@ -45,6 +46,8 @@ class _Step:
     busy: Counter[str]
     stalls: Counter[str]
     places: tuple[int, ...]
+    waits: tuple[Mapping[str, int], ...]
+    spans: tuple[Span, ...]
     count: int = 0
 
 
@@ -54,6 +57,8 @@ class Clock:
 
     machine: Machine
     ticks: int = 0
+    recording: bool = False
+    """Whether to remember when each step happened, for a timeline."""
 
     def __post_init__(self) -> None:
         self._costs = costs(self.machine)
@@ -63,6 +68,8 @@ class Clock:
         self._steps: list[_Step] = []
         self._tail = 0
         self._simt: list[SimtTime] = []
+        self._history: list[tuple[int, _Step | SimtTime]] = []
+        self._recorded = 0
 
     @property
     def cycle(self) -> int:
@@ -90,6 +97,9 @@ class Clock:
         if step is None:
             step = self._node.steps[key] = self._step(block, number, config, events, taken)
         step.count += 1
+        if self.recording and self._recorded < MAX_SPANS:
+            self._recorded += len(step.spans)
+            self._history.append((self.ticks, step))
         self.ticks += step.ticks
         self._tail = step.tail
         self._node = step.target
@@ -114,29 +124,40 @@ class Clock:
                 engine_events[place] = event
         board = Scoreboard.resume(self._costs, self._node.times)
         marks = [0]
+        stalls = [Counter[str]()]
         for plan in plans:
             event = engine_events.get(plan.place)
             if isinstance(event, TileEvent):
                 plan = tile_plan(self.machine, plan, event)
             board.issue(plan, lines.get(plan.place), event)
             marks.append(board.now)
+            stalls.append(board.stalls.copy())
         last = block.instructions[-1]
         if last.record.is_branch:
             offset = last.operands.get("offset12", 0)
             board.branch(taken=taken, backward=offset < 0)
-            marks[-1] = board.now
+            marks[-1], stalls[-1] = board.now, board.stalls.copy()
         times = board.times()
         target = self._nodes.setdefault(times, _Node(times))
         places = tuple(after - before for before, after in pairwise(marks))
-        step = _Step(
-            board.now, target, board.finish() - board.now, block, board.busy, board.stalls, places
+        waits = tuple(after - before for before, after in pairwise(stalls))
+        spans = tuple(
+            Span(decoded.pc, plan.unit, *times)
+            for decoded, plan, times in zip(block.instructions, plans, board.spans, strict=True)
         )
+        step = _Step(
+            board.now, target, board.finish() - board.now, block, board.busy, board.stalls, places,
+            waits, spans,
+        )  # fmt: skip
         self._steps.append(step)
         return step
 
     def simt(self, issued: list[Issued]) -> None:
         """Account for a stretch of SIMT mode; it starts when all before it has completed."""
         found = time_simt(self.machine, self._costs, issued)
+        if self.recording and self._recorded < MAX_SPANS:
+            self._recorded += len(found.spans)
+            self._history.append((self.ticks + self._tail, found))
         self.ticks += self._tail + found.ticks
         self._tail = 0
         self._node = self._nodes.setdefault(Times(), _Node(Times()))
@@ -171,6 +192,64 @@ class Clock:
             found.update(stretch.issue)
         return {pc: ticks / TICKS for pc, ticks in sorted(found.items())}
 
+    def record(self) -> Recording:
+        """The run's profile, and its timeline when it was recorded."""
+        spans = tuple(span.moved(tick) for tick, step in self._history for span in step.spans)
+        return Recording(
+            instructions=self._profiles(),
+            spans=spans,
+            stalls=tuple(self._timed_stalls()),
+            complete=self.recording and self._recorded < MAX_SPANS,
+            ticks_per_cycle=TICKS,
+        )
+
+    def _profiles(self) -> dict[int, InstructionProfile]:
+        """Every instruction that was executed, by pc."""
+        found: dict[int, Decoded] = {}
+        units: dict[int, str] = {}
+        counts, stalls = Counter[int](), dict[int, Counter[str]]()
+        for step in self._steps:
+            for decoded, wait, span in zip(
+                step.block.instructions, step.waits, step.spans, strict=True
+            ):
+                found[decoded.pc], units[decoded.pc] = decoded, span.unit
+                counts[decoded.pc] += step.count
+                waits = stalls.setdefault(decoded.pc, Counter())
+                for cause, ticks in wait.items():
+                    waits[cause] += ticks * step.count
+        for stretch in self._simt:
+            for decoded, span in zip(stretch.instructions, stretch.spans, strict=True):
+                found[decoded.pc], units[decoded.pc] = decoded, span.unit
+                counts[decoded.pc] += 1
+        cycles = self.cycles_by_pc()
+        return {
+            pc: InstructionProfile(
+                pc,
+                str(decoded),
+                units[pc],
+                counts[pc],
+                cycles.get(pc, 0.0),
+                {cause: ticks / TICKS for cause, ticks in stalls.get(pc, Counter()).items()},
+                _loop_head(decoded),
+            )
+            for pc, decoded in sorted(found.items())
+        }
+
+    def _timed_stalls(self) -> Iterator[Stall]:
+        """The waits of the recorded steps, each before its instruction."""
+        for tick, step in self._history:
+            if not isinstance(step, _Step):
+                continue
+            now = tick
+            for decoded, ticks, waits in zip(
+                step.block.instructions, step.places, step.waits, strict=True
+            ):
+                start = now
+                for cause, length in waits.items():
+                    yield Stall(decoded.pc, start, start + length, cause)
+                    start += length
+                now += ticks
+
     def busy(self) -> dict[str, float]:
         """Cycles that each unit was kept."""
         steps = ((step.busy, step.count) for step in self._steps)
@@ -180,6 +259,13 @@ class Clock:
         """Cycles without issue, by cause."""
         steps = ((step.stalls, step.count) for step in self._steps)
         return _totals((*steps, *((stretch.stalls, 1) for stretch in self._simt)))
+
+
+def _loop_head(decoded: Decoded) -> int | None:
+    """Where a branch backwards jumps to; None for any other instruction."""
+    operands = decoded.operands
+    offset = operands.get("offset12", operands.get("offset20", 0))
+    return decoded.pc + offset if offset < 0 and operands.get("rd", 0) == 0 else None
 
 
 def _totals(parts: Iterable[tuple[Mapping[str, int], int]]) -> dict[str, float]:

@@ -7,10 +7,12 @@ from pathlib import Path
 from oxegg.costmodels import Machine
 from oxegg.sim import bare_metal, linux
 from oxegg.sim.accelerators import accelerators
+from oxegg.sim.banks import map_local_memories
 from oxegg.sim.clock import Clock
 from oxegg.sim.elf_image import Image, read_image
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine, with_flags_if_observed
 from oxegg.sim.machine_mode import Hart
+from oxegg.sim.recording import Recording
 from oxegg.sim.state import State
 
 SP = 2
@@ -21,7 +23,8 @@ NOWHERE = -1
 @dataclass(frozen=True)
 class ElfResult:
     """What a program did; see ``CallResult`` for the fields in common. ``executed`` and
-    ``cycles_by_pc`` are by address, ``symbols`` gives the addresses of functions and labels."""
+    ``cycles_by_pc`` are by address, ``symbols`` gives the addresses of functions and labels;
+    ``recording`` is there unless timing was off."""
 
     exit_code: int
     output: bytes
@@ -32,6 +35,7 @@ class ElfResult:
     executed: Mapping[int, int] = field(default_factory=dict[int, int])
     cycles_by_pc: Mapping[int, float] = field(default_factory=dict[int, float])
     symbols: Mapping[str, int] = field(default_factory=dict[str, int])
+    recording: Recording | None = None
 
 
 def run_elf(
@@ -42,13 +46,16 @@ def run_elf(
     timing: bool = True,
     max_instructions: int = MAX_INSTRUCTIONS,
     fill_agnostic: bool = False,
+    record: bool = False,
 ) -> ElfResult:
     """Run the program at ``path`` from its entry point to its exit.
 
     A program with a ``tohost`` symbol gets a bare machine that starts in machine mode, any other
     one user mode and the system calls of newlib and Linux.
-    All of its memory counts as DRAM behind L2. ``fill_agnostic`` puts ones into agnostic vector
-    elements; else they stay undisturbed, as on most hardware. Raises ``UsageError`` for a file that
+    All of its memory counts as DRAM behind L2; the scratchpad and the near-memory banks are there
+    as well, at ``SPM_BASE`` and ``NEAR_MEMORY_BASE``, unless the program lies there. ``record``
+    keeps a timeline. ``fill_agnostic`` puts ones into agnostic vector elements; else they stay
+    undisturbed, as on most hardware. Raises ``UsageError`` for a file that
     is no static RV64 program and ``SimulationError`` for a fault.
     """
     image = read_image(Path(path))
@@ -56,7 +63,7 @@ def run_elf(
     def run(track_flags: bool) -> ElfResult:
         return _run(
             image, [str(path), *arguments], machine, timing=timing, track_flags=track_flags,
-            max_instructions=max_instructions, fill_agnostic=fill_agnostic,
+            max_instructions=max_instructions, fill_agnostic=fill_agnostic, record=record,
         )  # fmt: skip
 
     return with_flags_if_observed(run)
@@ -70,10 +77,11 @@ def _run(
     timing: bool,
     max_instructions: int,
     fill_agnostic: bool,
+    record: bool,
     track_flags: bool,
 ) -> ElfResult:
     """One run from the beginning."""
-    clock = Clock(machine) if timing else None
+    clock = Clock(machine, recording=record) if timing else None
     if bare_metal.is_bare_metal(image):
         memory, sp, call = bare_metal.load(image, command[0]), 0, None
         symbols = image.symbols
@@ -82,6 +90,7 @@ def _run(
         memory, heap, sp = linux.load(image, command)
         environment = linux.System(machine.clock_ghz, heap)
         call = environment.call
+    map_local_memories(memory, machine)
     state = State(
         memory, machine.vlen, accelerators(machine, memory),
         track_flags=track_flags, fill_agnostic=fill_agnostic,
@@ -101,4 +110,5 @@ def _run(
         executed=dict(sorted(engine.executed().items())),
         cycles_by_pc=clock.cycles_by_pc() if clock else {},
         symbols=image.symbols,
+        recording=clock.record() if clock else None,
     )

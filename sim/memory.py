@@ -154,6 +154,12 @@ class Memory:
                 return region
         raise MemoryFault(f"near-memory access of {size} bytes at {address:#x} outside all buffers")
 
+    def is_free(self, start: int, stop: int) -> bool:
+        """Whether nothing is mapped in ``[start, stop)`` and the address space reaches there."""
+        return stop <= self.space and not any(
+            region.start < stop and start < region.stop for region in self._regions
+        )
+
     def write(self, address: int, data: bytes) -> None:
         """Set bytes from outside the simulated program, without any check."""
         self._map[address : address + len(data)] = data

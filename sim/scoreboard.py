@@ -85,6 +85,8 @@ class Scoreboard:
     """Ends of the latest DMA transfers, in the order of their starts."""
     busy: Counter[str] = field(default_factory=Counter[str])
     stalls: Counter[str] = field(default_factory=Counter[str])
+    spans: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
+    """Of each instruction: issue, start, end of the occupation of its unit, result."""
 
     @classmethod
     def resume(cls, costs: Costs, times: Times) -> "Scoreboard":
@@ -148,6 +150,7 @@ class Scoreboard:
             latency += self._scalar_memory(plan, new_lines)
         free[free.index(min(free))] = self.now + plan.occupancy
         self.busy[plan.unit] += plan.occupancy
+        self.spans.append((self.now, self.now, self.now + plan.occupancy, self.now + latency))
         for register in plan.writes:
             self.scalar[register] = self.now + latency
 
@@ -187,6 +190,7 @@ class Scoreboard:
         end = start + occupancy
         free[free.index(min(free))] = end
         self.busy[plan.unit] += occupancy
+        self.spans.append((start, start, end, start + latency))
         for register in plan.tiles_read:
             self.tile_readers[register] = max(self.tile_readers.get(register, 0), end)
         for register in plan.writes:
@@ -217,11 +221,11 @@ class Scoreboard:
                 event if isinstance(event, NearMemoryEvent) else (1, 0, 0)
             )
             busy = timing(machine, plan.name, repeat=repeat, subcycles=TICKS).occupancy
-            busy += row_cycles(
-                machine, precharges=precharges, activates=activates, subcycles=TICKS
-            )
-        end = max(sender[0] + costs.link_latency, *self.near_memory[-1:], 0) + busy
+            busy += row_cycles(machine, precharges=precharges, activates=activates, subcycles=TICKS)
+        begin = max(sender[0] + costs.link_latency, *self.near_memory[-1:], 0)
+        end = begin + busy
         self.near_memory.append(end)
+        self.spans.append((self.now, begin, end, end))
         self.busy[plan.unit] += busy
         for register in plan.writes:
             self.scalar[register] = end + costs.link_latency
@@ -231,12 +235,14 @@ class Scoreboard:
         if isinstance(event, WaitEvent):
             if event.age < len(self.copies):
                 self.wait(self.copies[-1 - event.age], "dma")
+            self.spans.append((self.now, self.now, self.now, self.now))
         elif isinstance(event, CopyEvent):
             self._copy(event)
             for register in plan.writes:
                 self.scalar[register] = self.now + plan.latency
         else:
             self.wait(self.finish(), "memory")
+            self.spans.append((self.now, self.now, self.now, self.now))
 
     def _copy(self, copy: CopyEvent) -> None:
         """A transfer's set-up, then its requests: they share the port and the DRAM channel."""
@@ -259,6 +265,7 @@ class Scoreboard:
         queue[0] = port[0] = begin + duration
         self.busy["DMA"] += duration
         self.copies.append(begin + duration + latency)
+        self.spans.append((self.now, begin, begin + duration, self.copies[-1]))
 
     # Vector
 
@@ -276,6 +283,9 @@ class Scoreboard:
         free[free.index(min(free))] = end + self.costs.sequencer_gap
         self.busy[plan.unit] += occupancy
         self._record(plan, VectorResult(start + latency, occupancy, plan.chains), start, end)
+        # The last element group of a chaining result follows the first at the unit's pace.
+        whole = start + latency + (occupancy if plan.chains else 0)
+        self.spans.append((self.now, start, end, whole))
         if plan.serialises:
             self.wait(start + latency, "vector to scalar")
         for register in plan.writes:

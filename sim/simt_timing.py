@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from oxegg.costmodels import Machine, timing
+from oxegg.sim.blocks import Decoded
 from oxegg.sim.memory import LINE_SHIFT, NEAR_MEMORY_BASE, SPM_BASE
 from oxegg.sim.plans import TICKS, Costs, scalar_registers
+from oxegg.sim.recording import Span
 from oxegg.sim.simt_run import Issued
 
 BANK_SHIFT = 3
@@ -28,6 +30,9 @@ class SimtTime:
     busy: Mapping[str, int]
     stalls: Mapping[str, int]
     issue: Mapping[int, int]
+    spans: tuple[Span, ...]
+    instructions: tuple[Decoded, ...]
+    """The instructions of ``spans``."""
 
 
 class Candidate(NamedTuple):
@@ -79,6 +84,8 @@ class Playback:
     busy: Counter[str] = field(default_factory=Counter[str])
     stalls: Counter[str] = field(default_factory=Counter[str])
     issue: Counter[int] = field(default_factory=Counter[int])
+    spans: list[Span] = field(default_factory=list[Span])
+    played: list[Decoded] = field(default_factory=list[Decoded])
 
     def run(self) -> SimtTime:
         """Play everything back."""
@@ -98,7 +105,9 @@ class Playback:
             self.now, current = tick + TICKS, best
         ready = [tick for warp in self.warps.values() for tick in warp.ready.values()]
         end = max([self.now, self.channel, *self.units.values(), *ready])
-        return SimtTime(end, self.busy, self.stalls, self.issue)
+        return SimtTime(
+            end, self.busy, self.stalls, self.issue, tuple(self.spans), tuple(self.played)
+        )
 
     def _candidate(self, warp: PlayedWarp, one: Issued) -> Candidate:
         reads = scalar_registers(one.decoded, reads=True)
@@ -118,6 +127,11 @@ class Playback:
         occupancy, latency = self._times(one, tick)
         self.units[unit] = tick + occupancy
         self.busy[unit] += occupancy
+        self.played.append(one.decoded)
+        self.spans.append(
+            Span(one.decoded.pc, unit, tick, tick, tick + occupancy, tick + latency,
+                 f"warp {one.warp}")
+        )  # fmt: skip
         for register in scalar_registers(one.decoded, reads=False):
             warp.ready[register] = tick + latency
         warp.position += 1

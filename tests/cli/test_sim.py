@@ -75,3 +75,30 @@ def test_what_is_no_program_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     shown = capsys.readouterr().err
     assert "internal error" not in shown
     assert "text.elf" in shown
+
+
+def test_profile(exits_with_seven: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", exits_with_seven, "--profile"]) == 7
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "outside loops" in shown.err
+    assert "waited for" in shown.err
+    assert main(["sim", exits_with_seven, "--profile", "--json"]) == 7
+    (loop,) = json.loads(capsys.readouterr().out)["profile"]
+    assert (loop["loop"], loop["rounds"], loop["instructions"]) == ("outside loops", None, 2)
+
+
+def test_traces(exits_with_seven: str, tmp_path: Path) -> None:
+    timeline, pipeline = tmp_path / "t.json", tmp_path / "t.kanata"
+    assert main(["sim", exits_with_seven, "--trace", str(timeline)]) == 7
+    events = json.loads(timeline.read_text())["traceEvents"]
+    assert [event["name"] for event in events if event["ph"] == "X"][:2] == [
+        "addi a0, zero, 7", "addi a7, zero, 93"
+    ]  # fmt: skip
+    assert main(["sim", exits_with_seven, "--trace", str(pipeline)]) == 7
+    assert pipeline.read_text().startswith("Kanata\t0004\n")
+
+
+def test_profiles_need_the_clock(exits_with_seven: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", exits_with_seven, "--no-timing", "--profile"]) == 2
+    assert "need the clock" in capsys.readouterr().err
