@@ -145,6 +145,8 @@ def _source(value: Any, seen: set[int]) -> str:
     if isinstance(value, dict):
         pairs = cast(dict[object, object], value).items()
         return "\n".join(f"{key!r}: {_source(inner, seen)}" for key, inner in pairs)
+    if isinstance(value, set | frozenset):  # in an order that doesn't change from run to run
+        return repr(sorted(map(repr, cast(set[object], value))))
     if not inspect.isfunction(value):
         return getattr(value, "__name__", "") or repr(value)
     module = value.__module__ or ""
