@@ -8,6 +8,7 @@ from typing import Any
 import oxegg
 from oxegg.cli.options import add_machine_option, add_search_options
 from oxegg.cli.output import progress, put_json, show
+from oxegg.frontend.suite import SUITES
 from oxegg.report import summarize_many
 
 EXAMPLE = """\
@@ -18,6 +19,9 @@ EXAMPLE = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``oxegg bench``."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="kernels (default: the suite)")
+    parser.add_argument(
+        "--suite", choices=SUITES, default=SUITES[0], help="which kernels (default: %(default)s)"
+    )
     add_machine_option(parser)
     parser.add_argument(
         "--peer",
@@ -36,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     with progress("kernels") as tick:
         reports = oxegg.bench(
             arguments.names,
+            suite=arguments.suite,
             machine=arguments.machine,
             jobs=arguments.jobs,
             objective=arguments.objective,

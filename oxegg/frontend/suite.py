@@ -1,4 +1,4 @@
-"""The kernel suite: named (kernel, sizes) rows over the files of ``examples/suite``."""
+"""The kernel suites: named (kernel, sizes) rows over the files of a folder of examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from oxegg.frontend.files import find_kernel
 from oxegg.frontend.lower import reference, trace
 from oxegg.ir import Kernel
 
-_FOLDER = Path(__file__).resolve().parents[2] / "examples" / "suite"
+_EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SUITES = ("suite", "ai", "graphics")
+"""Folders of examples with a table of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,11 @@ class SuiteRow:
         return trace(self.load(), self.sizes, self.name)
 
 
-def load_suite(folder: Path = _FOLDER) -> list[SuiteRow]:
-    """All rows of ``suite.toml`` in ``folder``, in the order of the file."""
+def load_suite(name: str = "suite") -> list[SuiteRow]:
+    """All rows of a suite in the order of its file; ``name`` is one of ``SUITES``."""
+    if name not in SUITES:
+        raise UsageError(f"no suite {name!r}", hint=f"use one of {', '.join(SUITES)}")
+    folder = _EXAMPLES / name
     table = folder / "suite.toml"
     if not table.is_file():
         raise UsageError(

@@ -31,6 +31,7 @@ class _Task:
 def bench(
     names: Sequence[str] = (),
     *,
+    suite: str = "suite",
     machine: str = "ox-card",
     mode: str = "real",
     effort: str = "quick",
@@ -42,13 +43,13 @@ def bench(
 ) -> list[dict[str, Any]]:
     """Reports of suite kernels in suite order; a refused kernel's row has ``kernel`` and ``error``.
 
-    ``names`` are rows (``saxpy_1024``) or families (``saxpy``); none means all. ``progress`` is
+    ``suite`` is "suite", "ai" or "graphics"; ``names`` are rows (``saxpy_1024``) or families (``saxpy``); none means all. ``progress`` is
     called with (done, total, name).
     """
     check_switches(without)
     tasks = [
         _Task(row, machine, mode, effort, tuple(peers), tuple(without), objective)
-        for row in _rows(names)
+        for row in _rows(suite, names)
     ]
     if jobs <= 1 or len(tasks) <= 1:
         rows: list[dict[str, Any]] = []
@@ -74,8 +75,8 @@ def _parallel(tasks: Sequence[_Task], jobs: int, progress: Progress | None) -> l
     return [results[task.row.name] for task in tasks]
 
 
-def _rows(names: Sequence[str]) -> list[SuiteRow]:
-    rows = load_suite()
+def _rows(suite: str, names: Sequence[str]) -> list[SuiteRow]:
+    rows = load_suite(suite)
     if not names:
         return rows
     chosen = [r for r in rows if r.name in names or r.function in names]
