@@ -15,6 +15,7 @@ from oxegg.isa.text import operand_text
 from oxegg.sim.compressed import expand
 from oxegg.sim.faults import MemoryFault
 from oxegg.sim.memory import LINE_SHIFT
+from oxegg.sim.reference import raises_flags
 from oxegg.sim.scalar_code import DYNAMIC, ScalarCode
 from oxegg.sim.state import Mode
 from oxegg.sim.vector import scalar_sources
@@ -62,6 +63,11 @@ class Block:
         """Address of the following instruction."""
         last = self.instructions[-1]
         return last.pc + last.length
+
+    @property
+    def rounds_dynamically(self) -> bool:
+        """Whether the code depends on the rounding mode in frm (vector operations see to theirs)."""
+        return any(d.operands.get("rm") == DYNAMIC for d in self.instructions)
 
     @property
     def special(self) -> bool:
@@ -241,6 +247,8 @@ class BlockSource:
         writes: list[tuple[int, str]] = []
         effects: list[Statement] = []
         statements = decoded.record.statements
+        # An instruction whose result goes to x0 raises its flags all the same.
+        effects_without_result = self.track_flags and raises_flags(decoded.record)
         for statement in statements:
             if statement.target is None:
                 effects.append(statement)
@@ -249,7 +257,7 @@ class BlockSource:
             number = decoded.operands[operand.name]
             if operand.kind == "f":
                 self._emit(*code.write_float(number, operand.width or 64, statement.value))
-            elif self._effectful(statement.value) or number:
+            elif number or effects_without_result or self._effectful(statement.value):
                 source = self._value(code, statement.value)
                 if len(statements) > 1:
                     temporary = self._temporary()

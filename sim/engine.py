@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
@@ -79,10 +80,9 @@ class FlagsObserved(Exception):
 
 def with_flags_if_observed(run: Callable[[bool], Result]) -> Result:
     """``run(track_flags)``, which makes everything anew, without tracking if that suffices."""
-    try:
+    with suppress(FlagsObserved):
         return run(False)
-    except FlagsObserved:
-        return run(True)
+    return run(True)
 
 
 class NeedsBytes(Exception):
@@ -203,9 +203,10 @@ class Engine:
     def executed(self) -> dict[int, int]:
         """How often each instruction was executed, by pc."""
         counts = dict(self._counts)
-        for blocks in (*self._blocks.values(), *self._singles.values()):
-            for translated in blocks.values():
-                _count(counts, translated.block, translated.runs)
+        blocks = (*self._blocks.values(), *self._singles.values())
+        # Modes may share a block.
+        for translated in {id(t): t for block in blocks for t in block.values()}.values():
+            _count(counts, translated.block, translated.runs)
         return counts
 
     def single(self, pc: int) -> Translated:
@@ -235,6 +236,12 @@ class Engine:
             block = form_block(self._fetch, pc, 1 if alone else limit)
         except OxeggError as error:
             raise IllegalInstruction(error.message) from error
+        if 0 < mode.frm < 5 and not block.rounds_dynamically and limit == MAX_LENGTH:
+            # The code is the same under all legal rounding modes.
+            mode = mode._replace(frm=0)
+            known = self._blocks.setdefault(mode, {}).get(pc)
+            if known is not None:
+                return known
         if block.special:
             return Translated(block, None, lambda: self._special(block.instructions[0]), 1, True)
         source = BlockSource(

@@ -38,6 +38,11 @@ HELPERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def scalar_format(record: Instruction, sew: int) -> ieee.Format:
+    """The format of a scalar float operand."""
+    return ieee.BFLOAT16 if record.extension == "Zvfbfwma" else ieee.FORMATS[sew]
+
+
 def saturator(views: Views) -> Callable[[Array, int, int], Array]:
     """Clamping that records in vxsat whether it changed any active element."""
 
@@ -95,7 +100,7 @@ def _scalar_lines(record: Instruction, scalars: list[str], sew: int) -> list[str
             boxed = (1 << (64 - sew)) - 1
             lines.append(
                 f"{name}_u[0] = {name} & {mask} if {name} >> {sew} == {boxed} "
-                f"else {ieee.FORMATS[sew].nan}"
+                f"else {scalar_format(record, sew).nan}"
             )
         else:
             lines.append(f"{name}_u[0] = {name} & {mask}")
@@ -196,13 +201,13 @@ def _by_reference(
     write = views.mask_writer(target.register) if target.width == 1 else views.writer(target)
     mask = (1 << sew) - 1
     is_float = {o.name for o in record.operands if o.kind == "f"}
-    flags = views.state.flags
+    flags, nan = views.state.flags, scalar_format(record, sew).nan if is_float else 0
 
     def operation(*arguments: int) -> None:
         fixed = {
             name: value & mask
             if name not in is_float or value >> sew == (1 << (64 - sew)) - 1
-            else ieee.FORMATS[sew].nan
+            else nan
             for name, value in zip(scalars, arguments, strict=True)
         }
         active = np.flatnonzero(views.mask()) if views.masked else range(views.vl)

@@ -5,10 +5,16 @@ from fractions import Fraction
 from functools import lru_cache
 
 from oxegg.isa import TABLE, Instruction, Operand, VType
+from oxegg.isa.semantics import operations
 from oxegg.sim.faults import ReservedEncoding
+from oxegg.sim.ieee import FORMATS
 
 NO_OVERLAP = ("slide_up", "slide1_up", "gather", "compress", "iota", "mask_before",
               "mask_including", "mask_only", "load_indexed")  # fmt: skip
+
+TO_INTEGER = {"f_to_s", "f_to_u", "f_to_s_rtz", "f_to_u_rtz"}
+FROM_INTEGER = {"s_to_f", "u_to_f"}
+BFLOAT16 = {"bf16_widen", "bf16_narrow"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,25 @@ def _groups_of(name: str, values: tuple[int | bool, ...], vtype: VType) -> dict[
         groups[operand.name] = group
     masked = any(o.kind == "mask" and v for o, v in zip(record.operands, values, strict=True))
     _check_overlaps(record, groups, masked)
+    if record.is_float:
+        _check_formats(record, groups, vtype)
     return groups
+
+
+def _check_formats(record: Instruction, groups: dict[str, Group], vtype: VType) -> None:
+    """Refuse element widths that are no float format."""
+    kinds = set(operations(record.statements[0].value))
+    if kinds & TO_INTEGER:
+        floats = [groups["vs2"].width]
+    elif kinds & FROM_INTEGER:
+        floats = [groups["vd"].width]
+    else:
+        floats = [g.width for g in groups.values() if g.width > 1]
+        floats += [vtype.sew for operand in record.operands if operand.kind == "f"]
+    if any(width not in FORMATS for width in floats):
+        raise ReservedEncoding(f"there are no floats of {min(floats)} bits")
+    if kinds & BFLOAT16 and vtype.sew != 16:
+        raise ReservedEncoding("bfloat16 instructions need SEW 16")
 
 
 def _check_group(record: Instruction, group: Group) -> None:

@@ -291,9 +291,9 @@ def float_fold(name: str) -> Callable[[Site], Operation]:
         fast = fast and not views.state.track_flags
 
         def alone() -> int:
-            """Without active elements only the ordered sum passes a NaN on as it is."""
+            """Without active elements: only the unordered sum may make a NaN canonical, and does."""
             bits = int(start[0])
-            return bits if name == "reduce_fadd_ordered" else ieee.canonical(form, bits, flags)
+            return ieee.canonical(form, bits, flags) if name == "reduce_fadd" else bits
 
         def operation() -> None:
             chosen = data[views.mask()] if views.masked else data
