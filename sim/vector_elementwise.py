@@ -200,8 +200,9 @@ def _by_reference(
     vectors = {n: views.elements(g, views.vl) for n, g in groups.items() if g.width > 1}
     write = views.mask_writer(target.register) if target.width == 1 else views.writer(target)
     mask = (1 << sew) - 1
+    nan = scalar_format(record, sew).nan if record.is_float and sew in ieee.FORMATS else 0
     is_float = {o.name for o in record.operands if o.kind == "f"}
-    flags, nan = views.state.flags, scalar_format(record, sew).nan if is_float else 0
+    flags = views.state.flags
 
     def operation(*arguments: int) -> None:
         fixed = {
