@@ -1,11 +1,12 @@
 """A loop body of instructions as a graph: webs of values, dependences, resources."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from oxegg.costmodels import Machine
 from oxegg.emit.modulo.addresses import accesses, memory_order
 from oxegg.emit.modulo.cost import Cost, cost, read_latency, release_latency, usages, write_latency
+from oxegg.emit.modulo.displacement import Floating, floating_accesses
 from oxegg.emit.modulo.graph import Edge, Graph, Use, Web
 from oxegg.emit.modulo.values import Definition, Values, values_of
 from oxegg.emit.pipeline import step
@@ -17,12 +18,16 @@ class Rules:
     """What the body may assume and must keep.
 
     ``files``: registers per bank for what the body reads and writes. ``pinned``: registers whose
-    values all stay in one place. ``disjoint_bases``: different base registers point to memory that
+    values all stay in one place; ``resident`` ones have their register to themselves while they
+    hold what comes in or goes out. ``places`` names the pinned register that others are parts of.
+    ``disjoint_bases``: different base registers point to memory that
     doesn't overlap. ``control``: operations that take neither slots nor units.
     """
 
     files: Mapping[Bank, int]
     pinned: frozenset[Register] = frozenset()
+    resident: frozenset[Register] = frozenset()
+    places: Mapping[Register, Register] = field(default_factory=dict[Register, Register])
     disjoint_bases: bool = False
     control: frozenset[int] = frozenset()
 
@@ -33,7 +38,8 @@ class Body:
 
     ``carrier[web]`` is the register that the source used for the web, ``reads[i]`` and
     ``writes[i]`` the webs behind the registers of operation i; ``homes`` marks the webs that hold
-    what the loop begins or ends with, one for each register of the source.
+    what the loop begins or ends with, one for each register of the source. ``floating`` accesses
+    don't depend on their pointer.
     """
 
     operations: tuple[Operation, ...]
@@ -43,11 +49,12 @@ class Body:
     reads: tuple[Mapping[Register, int], ...]
     writes: tuple[Mapping[Register, int], ...]
     homes: Mapping[Register, int]
+    floating: Mapping[int, Floating]
 
 
 def body_of(operations: Sequence[Operation], machine: Machine, rules: Rules) -> Body:
     """The graph of a loop body whose last operation is the branch back."""
-    values = values_of(operations)
+    values = values_of(operations, rules.places)
     costs = [cost(op, step(op, machine)) for op in operations]
     builder = _Builder(values, costs, rules)
     builder.webs()
@@ -66,7 +73,7 @@ def body_of(operations: Sequence[Operation], machine: Machine, rules: Rules) -> 
     )
     return Body(
         tuple(operations), values, graph, builder.carrier, builder.reads, builder.writes,
-        builder.homes,
+        builder.homes, builder.floating,
     )  # fmt: skip
 
 
@@ -90,12 +97,17 @@ class _Builder:
         self.values = values
         self.costs = costs
         self.rules = rules
+        self.floating = floating_accesses(values, rules.pinned)
         self.parent: dict[Value, Value] = {}
         self.found: tuple[Web, ...] = ()
         self.carrier: tuple[Register, ...] = ()
         self.reads: tuple[Mapping[Register, int], ...] = ()
         self.writes: tuple[Mapping[Register, int], ...] = ()
         self.homes: Mapping[Register, int] = {}
+
+    def _waits(self, index: int, register: Register) -> bool:
+        """Whether the operation depends on the register when it issues."""
+        return index not in self.floating or self.floating[index].pointer != register
 
     # Webs
 
@@ -154,17 +166,39 @@ class _Builder:
         members = [value for value, web in of_value.items() if web == number]
         roots = [v for v in members if self._tied(*v) is None]
         if len(roots) != 1 or register in self.rules.pinned:
-            return Web(register.bank, register.group, None, ())
+            return Web(register.bank, register.group, None, (), resident=True)
         age = self._ages(roots[0], members)
         uses: dict[Use, None] = {}
         disjoint = False
         for index, sources in enumerate(self.values.sources):
             for read, source in sources.items():
-                if source is not None and (source.operation, read) in age:
+                known = source is not None and self._waits(index, read)
+                if source is not None and known and (source.operation, read) in age:
                     distance = source.distance + age[source.operation, read]
                     uses[Use(index, distance)] = None
                     disjoint |= self._may_not_overlap(index, read)
-        return Web(register.bank, register.group, roots[0][0], tuple(uses), int(disjoint))
+        is_mask = any(number == self._mask_web(use.operation) for use in uses)
+        return Web(
+            register.bank,
+            register.group,
+            roots[0][0],
+            tuple(uses),
+            resident=self._is_resident(members),
+            overhang=int(disjoint),
+            mask=is_mask,
+        )
+
+    def _mask_web(self, index: int) -> int | None:
+        """The web that operation ``index`` wants in v0."""
+        mask = self.values.effects[index].mask
+        return None if mask is None else self.reads[index][mask]
+
+    def _is_resident(self, members: Sequence[Value]) -> bool:
+        """Whether the web is the last one of a register that must stay where it is."""
+        return any(
+            register in self.rules.resident and self.values.last_writer[register] == index
+            for index, register in members
+        )
 
     def _ages(self, root: Value, members: Sequence[Value]) -> dict[Value, int]:
         """Iterations from the root's definition to each member's."""
@@ -197,7 +231,7 @@ class _Builder:
     def _true_dependences(self) -> Iterator[Edge]:
         for index, sources in enumerate(self.values.sources):
             for register, source in sources.items():
-                if source is not None:
+                if source is not None and self._waits(index, register):
                     producer, consumer = self.costs[source.operation], self.costs[index]
                     latency = read_latency(producer, consumer, in_vector=register.bank == "v")
                     yield Edge(source.operation, index, latency, source.distance)
@@ -218,7 +252,7 @@ class _Builder:
         readers: dict[Value, list[tuple[int, int]]] = {}
         for index, sources in enumerate(self.values.sources):
             for register, source in sources.items():
-                if source is not None:
+                if source is not None and self._waits(index, register):
                     key = (source.operation, register)
                     readers.setdefault(key, []).append((index, source.distance))
         for index, effect in enumerate(self.values.effects):
@@ -241,6 +275,12 @@ class _Builder:
             for key in dict.fromkeys((*effect.uses, *effect.changes)):
                 entry = (index, key in effect.uses, key in effect.changes)
                 places.setdefault(key, []).append(entry)
+        if any(one.sets_state for one in self.costs):
+            places["vtype"] = [
+                (index, one.step.is_vector, one.sets_state)
+                for index, one in enumerate(self.costs)
+                if one.step.is_vector or one.sets_state
+            ]
         for place, visits in places.items():
             yield from self._visits(place, visits)
 

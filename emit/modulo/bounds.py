@@ -45,7 +45,7 @@ def lower_bound(graph: Graph) -> Bound:
 
 def _resource_bound(graph: Graph) -> int:
     shares = (-(-taken // graph.capacity[name]) for name, taken in graph.demand.items())
-    issue = -(-graph.count // graph.width) + graph.dead
+    issue = -(-(graph.count - len(graph.free)) // graph.width) + graph.dead
     single = (
         use.length
         for usages in graph.usages

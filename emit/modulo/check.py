@@ -38,9 +38,9 @@ def _check_edges(graph: Graph, schedule: Schedule) -> None:
 def _check_units(graph: Graph, schedule: Schedule) -> None:
     """Units of the iterations in flight, added up cycle by cycle of the kernel."""
     taken: dict[tuple[str, int], int] = {}
-    for usages, time in zip(graph.usages, schedule.times, strict=True):
+    for index, (usages, time) in enumerate(zip(graph.usages, schedule.times, strict=True)):
         slot = ("", time % schedule.ii)
-        taken[slot] = taken.get(slot, 0) + 1
+        taken[slot] = taken.get(slot, 0) + (index not in graph.free)
         for usage in usages:
             for cycle in range(time + usage.start, time + usage.start + usage.length):
                 cell = (usage.resource, cycle % schedule.ii)
@@ -61,7 +61,7 @@ def _check_registers(graph: Graph, schedule: Schedule) -> None:
         for web in graph.webs:
             if web.bank != bank:
                 continue
-            if web.definition is None:
+            if web.resident or web.definition is None:
                 held = [taken + web.group for taken in held]
                 continue
             begin = places[web.definition]

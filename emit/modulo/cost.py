@@ -31,6 +31,7 @@ class Cost:
     step: Step
     memory: str | None
     whole_source: bool
+    sets_state: bool = False
 
     @property
     def delay(self) -> int:
@@ -44,7 +45,7 @@ def cost(operation: Operation, step: Step) -> Cost:
         return Cost(step, None, False)
     record = TABLE[operation.name]
     memory = record.memory if touches_memory(operation) else None
-    return Cost(step, memory, record.timing in WHOLE_SOURCE)
+    return Cost(step, memory, record.timing in WHOLE_SOURCE, record.timing == "vset")
 
 
 def usages(

@@ -110,7 +110,8 @@ class _Model:
     def units(self) -> None:
         """Every resource as intervals of cycles; those that wrap around appear twice."""
         ii = self.ii
-        self._cumulative([(c, 1, 1) for c in self.cycles], self.graph.width)
+        issuing = [c for i, c in enumerate(self.cycles) if i not in self.graph.free]
+        self._cumulative([(c, 1, 1) for c in issuing], self.graph.width)
         rows: dict[str, list[tuple[cp_model.LinearExprT, int, int]]] = {}
         for cycle, usages in zip(self.cycles, self.graph.usages, strict=True):
             for usage in usages:
@@ -168,7 +169,7 @@ class _Model:
         """Lifetimes, and the registers that they take at once."""
         turn = self.grain * self.ii
         for index, web in enumerate(self.graph.webs):
-            if web.definition is not None:
+            if not web.resident:
                 self.lives[index] = self._life(web, turn)
         for bank in BANKS:
             webs = [i for i in self.lives if self.graph.webs[i].bank == bank]
@@ -182,6 +183,9 @@ class _Model:
                     intervals.append(self._interval(i, shift))
                     demands.append(self.graph.webs[i].group)
             self.model.add_cumulative(intervals, demands, free)
+        masks = [i for i in self.lives if self.graph.webs[i].mask]
+        if len(masks) > 1:
+            self.model.add_no_overlap([self._interval(i, s) for i in masks for s in (0, turn)])
 
     def _life(self, web: Web, turn: int) -> cp_model.IntVar:
         assert web.definition is not None

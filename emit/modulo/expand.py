@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from oxegg.emit.effects import PSEUDO, bind
 from oxegg.emit.modulo.body import Body
+from oxegg.emit.modulo.displacement import displaced, steps_ahead
 from oxegg.emit.modulo.graph import Schedule
 from oxegg.emit.program import Operation, Register
 
@@ -29,21 +30,42 @@ def expand(body: Body, schedule: Schedule, registers: Sequence[Register]) -> Pip
     text = [(i, _renamed(body, i, registers)) for i in schedule.order]
     branch = body.graph.branch
     last = schedule.stages - 1
+    ahead = {i: steps_ahead(schedule, i, access) for i, access in body.floating.items()}
+
+    def moved(index: int, operation: Operation, steps: int) -> Operation:
+        return displaced(operation, body.floating[index], steps)
+
+    def filling(index: int, operation: Operation, turn: int) -> Operation:
+        if index not in ahead:
+            return operation
+        # Before the loop no step has been made: the pointer can't lack more than all of them.
+        access = body.floating[index]
+        iteration = turn - schedule.stage(index)
+        return moved(index, operation, max(ahead[index], access.distance - iteration - 1))
+
+    def draining(index: int, operation: Operation, turn: int) -> Operation:
+        if index not in ahead:
+            return operation
+        # Behind the last iteration no more steps are made.
+        access = body.floating[index]
+        left = schedule.stage(index) - turn
+        return moved(index, operation, min(ahead[index], left + access.distance))
+
     prologue = [
-        operation
-        for filled in range(last)
+        filling(i, operation, turn)
+        for turn in range(last)
         for i, operation in text
-        if schedule.stage(i) <= filled and i != branch
+        if schedule.stage(i) <= turn and i != branch
     ]
     epilogue = [
-        operation
-        for drained in range(1, last + 1)
+        draining(i, operation, turn)
+        for turn in range(1, last + 1)
         for i, operation in text
-        if schedule.stage(i) >= drained and i != branch
+        if schedule.stage(i) >= turn and i != branch
     ]
     return Pipeline(
         tuple(prologue),
-        tuple(operation for _, operation in text),
+        tuple(moved(i, operation, ahead[i]) if i in ahead else operation for i, operation in text),
         tuple(epilogue),
         schedule.stages,
         schedule.stage(branch) if branch is not None else 0,

@@ -6,7 +6,7 @@ Positions order reads and writes of registers exactly, also within a cycle.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from oxegg.emit.program import Bank
@@ -47,16 +47,18 @@ class Use:
 class Web:
     """Values that share a register: one definition, and those that update it in place.
 
-    ``definition`` writes first; ``None`` means that the register is taken in every cycle, as by
-    what the loop only reads or carries in place. ``overhang`` positions belong to the web after
-    its last use (1 when a result may not overlap it).
+    ``definition`` writes first (``None``: the loop only reads or carries it in place). A
+    ``resident`` web has its register to itself in every cycle. ``overhang`` positions belong to
+    the web after its last use (1 when a result may not overlap it). ``mask`` webs share v0.
     """
 
     bank: Bank
     group: int
     definition: int | None
     uses: tuple[Use, ...]
+    resident: bool = False
     overhang: int = 0
+    mask: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Graph:
     width: int
     branch: int | None = None
     dead: int = 0
+    free: frozenset[int] = frozenset()
+    """Operations that take no issue slot: loop control that somebody else accounts for."""
 
     @property
     def count(self) -> int:
@@ -92,12 +96,22 @@ class Graph:
 
     def live_webs(self, bank: Bank) -> tuple[Web, ...]:
         """Webs of ``bank`` that are taken for a part of the iteration only."""
-        return tuple(w for w in self.webs if w.bank == bank and w.definition is not None)
+        return tuple(w for w in self.webs if w.bank == bank and not w.resident)
 
     def free_registers(self, bank: Bank) -> int:
         """Registers of ``bank`` left by the webs that are always taken."""
-        always = sum(w.group for w in self.webs if w.bank == bank and w.definition is None)
+        always = sum(w.group for w in self.webs if w.bank == bank and w.resident)
         return self.files[bank] - always
+
+
+def one_stage(graph: Graph) -> Graph:
+    """The same loop with no two iterations in flight at once: the branch follows everything."""
+    branch = graph.branch
+    assert branch is not None
+    others = [i for i in range(graph.count) if i != branch]
+    last = tuple(Edge(i, branch, 0, 0) for i in others)
+    first = tuple(Edge(branch, i, 1 + graph.dead, 1) for i in others)
+    return replace(graph, edges=(*graph.edges, *last, *first))
 
 
 @dataclass(frozen=True)

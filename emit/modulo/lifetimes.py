@@ -22,9 +22,10 @@ def lifetimes(graph: Graph, schedule: Schedule) -> tuple[Lifetime, ...]:
     count = graph.count
     result: list[Lifetime] = []
     for index, web in enumerate(graph.webs):
-        if web.definition is None:
+        if web.resident:
             result.append(Lifetime(index, 0, count))
             continue
+        assert web.definition is not None
         start = places[web.definition]
         result.append(Lifetime(index, start % count, _end(web, places, count) - start))
     return tuple(result)

@@ -45,7 +45,7 @@ def _last_readers(graph: Graph, ii: int, times: Sequence[int]) -> set[int]:
     found: set[int] = set()
     for web in graph.webs:
         ends = [(times[use.operation] + ii * use.distance, use.operation) for use in web.uses]
-        if web.definition is not None and ends:
+        if not web.resident and ends:
             latest = max(ends)[0]
             found.update(operation for end, operation in ends if end == latest)
     return found

@@ -19,7 +19,8 @@ class Reservations:
 
     def cells(self, operation: int, time: int) -> Iterator[tuple[str, int, int]]:
         """Resource, cycle of the kernel and copies that the operation takes when issued then."""
-        yield ISSUE, time % self.ii, 1
+        if operation not in self.graph.free:
+            yield ISSUE, time % self.ii, 1
         for usage in self.graph.usages[operation]:
             for cycle in range(usage.start, usage.start + usage.length):
                 yield usage.resource, (time + cycle) % self.ii, usage.amount

@@ -4,8 +4,8 @@ Registers of the body are split into values (static single assignment across the
 sees a definition of this iteration, of the one before, or a register that the loop never writes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from oxegg.emit.effects import Effects, bind, effects
@@ -45,7 +45,7 @@ class Values:
     def pointer(self, index: int) -> Affine | None:
         """The address of a memory operation with a base register, if it is affine."""
         operation = self.operations[index]
-        base, displacement = _base(operation)
+        base, displacement = address_of(operation)
         if base is None:
             return None
         affine = self.affine(index, base)
@@ -122,7 +122,7 @@ SCALAR_SIZES = {
 }
 
 
-def _base(operation: Operation) -> tuple[Register | None, int]:
+def address_of(operation: Operation) -> tuple[Register | None, int]:
     """Base register and displacement of a memory operation."""
     displacement = 0
     base: Register | None = None
@@ -135,9 +135,14 @@ def _base(operation: Operation) -> tuple[Register | None, int]:
     return base, displacement
 
 
-def values_of(operations: Sequence[Operation]) -> Values:
-    """The values of a loop body."""
-    every = tuple(effects(operation) for operation in operations)
+def values_of(
+    operations: Sequence[Operation], places: Mapping[Register, Register] | None = None
+) -> Values:
+    """The values of a loop body. ``places`` names the larger register that a register is part of:
+
+    it stands for all of its parts.
+    """
+    every = tuple(_placed(effects(operation), places or {}) for operation in operations)
     last: dict[Register, int] = {}
     for index, effect in enumerate(every):
         last.update(dict.fromkeys(effect.writes, index))
@@ -147,3 +152,21 @@ def values_of(operations: Sequence[Operation]) -> Values:
         sources.append({register: current.get(register) for register in effect.reads})
         current.update((register, Definition(index, 0)) for register in effect.writes)
     return Values(tuple(operations), every, tuple(sources), last)
+
+
+def _placed(effect: Effects, places: Mapping[Register, Register]) -> Effects:
+    if not any(register in places for register in (*effect.reads, *effect.writes)):
+        return effect
+
+    def placed(registers: Sequence[Register]) -> tuple[Register, ...]:
+        return tuple(dict.fromkeys(places.get(register, register) for register in registers))
+
+    mask = places.get(effect.mask, effect.mask) if effect.mask is not None else None
+    return replace(
+        effect,
+        reads=placed(effect.reads),
+        writes=placed(effect.writes),
+        updates=placed(effect.updates),
+        mask=mask,
+        overlaps=(),
+    )

@@ -21,9 +21,11 @@ COMMANDS = {
     "run": "run a kernel's machine code on the simulator against NumPy",
     "bench": "compile and measure the kernel suite",
     "extract": "choose the cheapest terms of an egraph-serialize file",
+    "schedule": "optimal software pipelines for hand-written RISC-V loops",
     "sim": "run a RISC-V ELF program on the simulator",
     "machines": "list, show and check machine configurations",
     "isa": "list, encode and decode instructions",
+    "check": "re-check a compiled folder from its files alone",
     "rules": "list, check, prove and study rewrite rules",
 }
 
