@@ -14,7 +14,6 @@ from oxegg.sim.banks import bank_count, place_in_banks, read_from_banks
 from oxegg.sim.clock import Clock
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
 from oxegg.sim.memory import (
-    DEFAULT_SPACE,
     DRAM_BASE,
     LINE,
     NEAR_MEMORY_BASE,
@@ -28,6 +27,7 @@ from oxegg.sim.state import State
 
 Array = npt.NDArray[Any]
 RETURN_ADDRESS = TEXT_BASE - 4
+SPACE_STEP = 1 << 20
 A0, FA0, RA, SP = 10, 10, 1, 2
 ARGUMENT_REGISTERS = 8
 CALLEE_SAVED_X = (2, 3, 4, 8, 9, *range(18, 28))
@@ -128,9 +128,9 @@ def call(
 
 
 def _space(buffers: Sequence[Buffer]) -> int:
-    """Address space that holds the DRAM buffers, in powers of two."""
+    """Bytes of address space up to the end of the DRAM buffers; its tables cost time and memory."""
     needed = DRAM_BASE + STACK_BYTES + sum(b.size + b.align + 4 * LINE for b in buffers)
-    return max(DEFAULT_SPACE, 1 << needed.bit_length())
+    return -(-needed // SPACE_STEP) * SPACE_STEP
 
 
 def _place_stack(memory: Memory) -> int:

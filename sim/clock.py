@@ -2,7 +2,7 @@
 
 The function of a program never depends on its time. A block's time depends on the scoreboard it
 starts from, the vector configuration, the DRAM lines it touched first and the direction of its
-final branch. The scoreboard states that occur form a graph (``_Node``), so a block that meets a
+final branch. The scoreboard states that occur form a graph (``ClockNode``), so a block that meets a
 known state costs one dictionary lookup; loops reach a steady state after a few rounds, and nothing
 is approximated.
 """
@@ -24,23 +24,23 @@ from oxegg.sim.simt_timing import SimtTime, time_simt
 from oxegg.sim.state import VectorConfig
 
 Events = list[tuple[int, Event]]
-Key = tuple[int, int, bool] | tuple[int, int, bool, tuple[tuple[int, Event], ...]]
+Key = tuple[int, int, int, bool] | tuple[int, int, int, bool, tuple[tuple[int, Event], ...]]
 
 
 @dataclass(eq=False)
-class _Node:
+class ClockNode:
     """A scoreboard state, and the steps known from it."""
 
     times: Times
-    steps: dict[Key, "_Step"] = field(default_factory=dict[Key, "_Step"])
+    steps: dict[Key, "Step"] = field(default_factory=dict[Key, "Step"])
 
 
 @dataclass(eq=False)
-class _Step:
+class Step:
     """One execution of one block from one state."""
 
     ticks: int
-    target: _Node
+    target: ClockNode
     tail: int
     block: Block
     busy: Counter[str]
@@ -62,13 +62,13 @@ class Clock:
 
     def __post_init__(self) -> None:
         self._costs = costs(self.machine)
-        self._node = _Node(Times())
+        self._node = ClockNode(Times())
         self._nodes = {self._node.times: self._node}
-        self._plans: dict[tuple[int, int], tuple[Plan, ...]] = {}
-        self._steps: list[_Step] = []
+        self._plans: dict[tuple[int, int, int], tuple[Plan, ...]] = {}
+        self._steps: list[Step] = []
         self._tail = 0
         self._simt: list[SimtTime] = []
-        self._history: list[tuple[int, _Step | SimtTime]] = []
+        self._history: list[tuple[int, Step | SimtTime]] = []
         self._recorded = 0
 
     @property
@@ -88,9 +88,10 @@ class Clock:
         config: VectorConfig,
         events: Events,
         taken: bool,
-    ) -> None:
+    ) -> Step:
         """Account for one execution of ``block``; ``number`` identifies ``config``."""
-        key: Key = (block.start, number, taken)
+        # Only a block that was left in the middle is shorter than others from its start.
+        key: Key = (block.start, len(block.instructions), number, taken)
         if events:
             key = (*key, tuple(events))
         step = self._node.steps.get(key)
@@ -103,6 +104,18 @@ class Clock:
         self.ticks += step.ticks
         self._tail = step.tail
         self._node = step.target
+        return step
+
+    @property
+    def node(self) -> ClockNode:
+        """The present state of the scoreboard."""
+        return self._node
+
+    def arrive(self, step: Step, ticks: int) -> None:
+        """Take over from who followed known steps, ``step`` last; they took ``ticks`` together."""
+        self.ticks += ticks
+        self._tail = step.tail
+        self._node = step.target
 
     def _step(
         self,
@@ -111,10 +124,11 @@ class Clock:
         config: VectorConfig,
         events: Events,
         taken: bool,
-    ) -> _Step:
-        plans = self._plans.get((block.start, number))
+    ) -> Step:
+        code = (block.start, len(block.instructions), number)
+        plans = self._plans.get(code)
         if plans is None:
-            plans = self._plans[block.start, number] = block_plans(self.machine, block, config)
+            plans = self._plans[code] = block_plans(self.machine, block, config)
         lines: dict[int, int] = {}
         engine_events: dict[int, Event] = {}
         for place, event in events:
@@ -138,14 +152,14 @@ class Clock:
             board.branch(taken=taken, backward=offset < 0)
             marks[-1], stalls[-1] = board.now, board.stalls.copy()
         times = board.times()
-        target = self._nodes.setdefault(times, _Node(times))
+        target = self._nodes.setdefault(times, ClockNode(times))
         places = tuple(after - before for before, after in pairwise(marks))
         waits = tuple(after - before for before, after in pairwise(stalls))
         spans = tuple(
             Span(decoded.pc, plan.unit, *times)
             for decoded, plan, times in zip(block.instructions, plans, board.spans, strict=True)
         )
-        step = _Step(
+        step = Step(
             board.now, target, board.finish() - board.now, block, board.busy, board.stalls, places,
             waits, spans,
         )  # fmt: skip
@@ -160,7 +174,7 @@ class Clock:
             self._history.append((self.ticks + self._tail, found))
         self.ticks += self._tail + found.ticks
         self._tail = 0
-        self._node = self._nodes.setdefault(Times(), _Node(Times()))
+        self._node = self._nodes.setdefault(Times(), ClockNode(Times()))
         self._simt.append(found)
 
     def check_roofline(self, instructions: int, dram_bytes: int) -> None:
@@ -238,7 +252,7 @@ class Clock:
     def _timed_stalls(self) -> Iterator[Stall]:
         """The waits of the recorded steps, each before its instruction."""
         for tick, step in self._history:
-            if not isinstance(step, _Step):
+            if not isinstance(step, Step):
                 continue
             now = tick
             for decoded, ticks, waits in zip(

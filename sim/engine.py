@@ -46,6 +46,8 @@ from oxegg.sim.integers import (
 )
 from oxegg.sim.machine_mode import MACHINE, SUPERVISOR, Hart
 from oxegg.sim.memory import LINE
+from oxegg.sim.native import HOT_MICROSECONDS, NativeTier, has_native_code
+from oxegg.sim.native_llvm import available
 from oxegg.sim.reference import Context
 from oxegg.sim.simt_run import SimtRun
 from oxegg.sim.state import Mode, State, VectorConfig
@@ -121,6 +123,11 @@ class Engine:
     _traps: int = 0
     _singles: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
     _limit: int = MAX_INSTRUCTIONS
+    native: bool = True
+    """Whether hot code becomes machine code of the host, where llvmlite is installed."""
+    hot_microseconds: float = HOT_MICROSECONDS
+    """Time spent on a block in the Python tier after which the native tier takes it."""
+    _tiers: dict[Mode, NativeTier] = field(default_factory=dict[Mode, NativeTier])
 
     def __post_init__(self) -> None:
         state, memory = self.state, self.state.memory
@@ -150,6 +157,8 @@ class Engine:
                 self._loop(pc, stop, max_instructions)
         except Exited as exited:
             code = exited.code
+        for tier in self._tiers.values():
+            tier.settle()
         if self.clock is not None:
             self.clock.check_roofline(self.state.instructions, self._dram_bytes())
         return code
@@ -163,16 +172,28 @@ class Engine:
     def _loop(self, pc: int, stop: int, limit: int) -> None:
         clock, events, state = self.clock, self.events, self.state
         blocks = self._blocks.setdefault(state.mode, {})
+        native = self._native_tier()
         while pc != stop:
+            operations = state.present
+            if native is not None:
+                visit = native.visits.get((pc, operations.number))
+                if visit is not None:
+                    visit.runs += 1
+                    if visit.runs >= visit.limit:
+                        target = native.enter(visit, limit)
+                        if target >= 0:
+                            pc = target
+                            continue
             translated = blocks.get(pc)
             if translated is None:
                 try:
                     translated = blocks[pc] = self._translate(pc)
                 except Fault as fault:
                     pc = self._trap(fault, pc, "")
-                    blocks = self._blocks.setdefault(state.mode, {})
+                    blocks, native = self._blocks.setdefault(state.mode, {}), self._native_tier()
                     continue
-            operations = state.present
+            if native is not None and (pc, operations.number) not in native.visits:
+                native.meet(translated.block, operations)
             try:
                 target = translated.run()
             except Exited:  # the call that ends the program is an instruction as well
@@ -183,7 +204,7 @@ class Engine:
                 raise
             except Exception as error:
                 pc = self._interrupted(error, translated)
-                blocks = self._blocks.setdefault(state.mode, {})
+                blocks, native = self._blocks.setdefault(state.mode, {}), self._native_tier()
                 continue
             translated.runs += 1
             state.instructions += translated.length
@@ -197,8 +218,19 @@ class Engine:
                 raise _too_long(limit, target)
             if translated.changes_mode:
                 state.bytewise_next = False
-                blocks = self._blocks.setdefault(state.mode, {})
+                blocks, native = self._blocks.setdefault(state.mode, {}), self._native_tier()
             pc = target
+
+    def _native_tier(self) -> NativeTier | None:
+        """The native tier for the present mode, if there can be one."""
+        mode = self.state.mode
+        # Who records a timeline wants to hear of every block.
+        recording = self.clock is not None and self.clock.recording
+        if recording or not (self.native and has_native_code(mode) and available()):
+            return None
+        if mode not in self._tiers:
+            self._tiers[mode] = NativeTier(self, mode, self.hot_microseconds)
+        return self._tiers[mode]
 
     def executed(self) -> dict[int, int]:
         """How often each instruction was executed, by pc."""
@@ -207,6 +239,9 @@ class Engine:
         # Modes may share a block.
         for translated in {id(t): t for block in blocks for t in block.values()}.values():
             _count(counts, translated.block, translated.runs)
+        for tier in self._tiers.values():
+            for block, runs in tier.executed():
+                _count(counts, block, runs)
         return counts
 
     def single(self, pc: int) -> Translated:
@@ -245,7 +280,7 @@ class Engine:
         if block.special:
             return Translated(block, None, lambda: self._special(block.instructions[0]), 1, True)
         source = BlockSource(
-            block, mode, self.clock is not None, self.state.track_flags, self._new_site
+            block, mode, self.clock is not None, self.state.track_flags, self.new_site
         )
         text = source.generate()
         namespace: dict[str, Any] = {**self._namespace, **source.bindings}
@@ -253,7 +288,8 @@ class Engine:
         length = len(block.instructions)
         return Translated(block, source, namespace["block"], length, alone)
 
-    def _new_site(self, decoded: Decoded, place: int) -> int:
+    def new_site(self, decoded: Decoded, place: int) -> int:
+        """Register a vector instruction; gives its number for ``Operations``."""
         self.sites.append((decoded, place))
         return len(self.sites) - 1
 
@@ -380,6 +416,8 @@ class Engine:
         self._counts = counts
         self._blocks.clear()
         self._singles.clear()
+        for tier in self._tiers.values():
+            tier.forget()
 
     # Faults
 
@@ -396,7 +434,7 @@ class Engine:
             for name, value in variables.items():
                 if name[0] == "x" and name[1:].isdigit():
                     self.state.x[int(name[1:])] = value
-        self._retire(translated, place)
+        self.retire(translated.block, place)
         decoded = translated.block.instructions[place]
         match error:
             case NeedsBytes():
@@ -423,12 +461,12 @@ class Engine:
             return fault
         raise AssertionError(line)
 
-    def _retire(self, translated: Translated, count: int) -> None:
+    def retire(self, block: Block, count: int) -> None:
         """Account for the first instructions of a block that was left in the middle."""
         if count == 0:
             self.events.clear()
             return
-        block = Block(translated.block.instructions[:count])
+        block = Block(block.instructions[:count])
         self.state.instructions += count
         _count(self._counts, block, 1)
         if self.clock is not None:

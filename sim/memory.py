@@ -160,6 +160,11 @@ class Memory:
             region.start < stop and start < region.stop for region in self._regions
         )
 
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What is mapped and not locked, by address."""
+        return tuple(self._regions)
+
     def write(self, address: int, data: bytes) -> None:
         """Set bytes from outside the simulated program, without any check."""
         self._map[address : address + len(data)] = data

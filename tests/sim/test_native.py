@@ -1,0 +1,126 @@
+"""The native tier against the Python tier: the same programs, results, faults and times."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oxegg.costmodels import load_machine
+from oxegg.errors import SimulationError
+from oxegg.sim.clock import Clock
+from oxegg.sim.engine import Engine
+from oxegg.sim.memory import DRAM_BASE, SPM_BASE, TEXT_BASE, Memory, Place
+from oxegg.sim.state import State
+from tests.sim.programs import assemble
+from tests.sim.random_programs import (
+    INDICES,
+    LENGTH,
+    POINTERS,
+    STRIDE,
+    groups_of_records,
+    random_loop,
+)
+
+pytest.importorskip("llvmlite")
+CARD = load_machine("ox-card")
+BUFFER = 1 << 14
+INDEX_WORDS = 3 * BUFFER // 2 // 8
+RETURN_ADDRESS = TEXT_BASE - 4
+HOT = 0.0
+"""Microseconds after which code is hot: at once."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a program leaves behind."""
+
+    error: str
+    x: list[int]
+    f: list[int]
+    v: bytes
+    memory: bytes
+    csrs: dict[str, int]
+    instructions: int
+    executed: dict[int, int]
+    clock: tuple[Any, ...]
+
+
+def outcome(
+    code: bytes, seed: int, vlen: int, place: Place, *, timed: bool, native: bool
+) -> Outcome:
+    """Run a program on random registers and buffers."""
+    rng = np.random.default_rng(seed)
+    memory = Memory(DRAM_BASE + 4 * BUFFER)
+    memory.map(TEXT_BASE, len(code), "spm", "code", writable=False, executable=True)
+    memory.write(TEXT_BASE, code)
+    base = SPM_BASE if place == "spm" else DRAM_BASE
+    # The end of the buffer lies in the middle of a line.
+    memory.map(base, 2 * BUFFER - 24, place, "a buffer")
+    words = rng.integers(0, 1 << 63, BUFFER // 4, np.uint64)
+    # Small integers make good indices, and floats near 1 good numbers.
+    words[::2] &= np.uint64(0x01FF_01FF_01FF_01FF)
+    words[1::4] = rng.standard_normal(len(words[1::4])).view(np.uint64)
+    words[INDEX_WORDS:] = 8 * rng.integers(0, 32, len(words) - INDEX_WORDS, np.uint64)
+    memory.write(base, words.tobytes()[: 2 * BUFFER - 24])
+    state = State(memory, vlen)
+    state.x[1:] = [int(word) for word in rng.integers(0, 1 << 63, 31, np.uint64)]
+    for number, pointer in enumerate(POINTERS):
+        state.x[pointer] = base + 1024 * (number + 1)
+    state.x[STRIDE] = int(rng.integers(-3, 5)) * 8 % (1 << 64)
+    state.x[INDICES] = base + 8 * INDEX_WORDS
+    state.x[LENGTH] = int(rng.integers(1, 100))
+    state.x[1] = RETURN_ADDRESS
+    singles = rng.standard_normal(32).astype(np.float32).view(np.uint32)
+    for number in range(32):
+        word = int(words[4 * number + 1])
+        state.f_u64[number] = word if number % 2 else 0xFFFF_FFFF_0000_0000 | int(singles[number])
+    state.v[:] = np.frombuffer(rng.bytes(len(state.v)), np.uint8)
+    clock = Clock(CARD) if timed else None
+    engine = Engine(state, clock, native=native, hot_microseconds=HOT)
+    error = ""
+    try:
+        engine.run(TEXT_BASE, RETURN_ADDRESS, 100_000)
+    except SimulationError as reported:
+        error = str(reported)
+    return Outcome(
+        error,
+        list(state.x),
+        list(state.f_u64),
+        state.v.tobytes(),
+        memory.read(base, 2 * BUFFER),
+        {name: getattr(state, name) for name in ("vl", "vtype", "vstart", "vxsat", "cycles")},
+        state.instructions,
+        engine.executed(),
+        () if clock is None else
+        (clock.finished, clock.stalls(), clock.busy(), clock.cycles_by_pc()),
+    )  # fmt: skip
+
+
+def assert_same(code: bytes, seed: int, vlen: int, place: Place, *, timed: bool) -> None:
+    slow, fast = (
+        outcome(code, seed, vlen, place, timed=timed, native=native) for native in (False, True)
+    )
+    for name in Outcome.__dataclass_fields__:
+        assert getattr(fast, name) == getattr(slow, name), (name, seed)
+
+
+def compare_all(seed: int, vlen: int, *, timed: bool) -> None:
+    """Execute every instruction of the table in some loop."""
+    rng = random.Random(seed)
+    for number, records in enumerate(groups_of_records(rng, 28)):
+        code = assemble(random_loop(rng, records, vlen))
+        assert_same(code, 1000 * seed + number, vlen, rng.choice(("spm", "dram")), timed=timed)
+
+
+@pytest.mark.parametrize(("vlen", "timed"), [(128, False), (512, True)])
+def test_every_instruction_does_the_same(vlen: int, timed: bool):
+    compare_all(vlen, vlen, timed=timed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vlen", [128, 256, 512, 1024])
+@pytest.mark.parametrize("seed", range(8))
+def test_every_instruction_does_the_same_campaign(seed: int, vlen: int):
+    compare_all(seed, vlen, timed=bool(seed % 2))
