@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oxegg.egraph.rule_text import operator_key, signed_bits
-from oxegg.egraph.views import as_read, index_value, pushed
+from oxegg.egraph.views import as_read, index_value, pushed, with_own_axes
 from oxegg.errors import LoweringError
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS
@@ -14,6 +14,7 @@ from oxegg.ir.term import Kernel, Term, iota, pointwise, topological
 from oxegg.ir.types import BOOL, U8, U16, U32, ElementType, bits_to_value
 
 MAX_AXES = 62  # one bit each in a signed 64-bit integer
+MAX_CONCATS, MAX_PARTS = 998, 1000  # layout codes have three decimal digits for each
 IndexMap = tuple[tuple[Axis, Affine], ...]
 
 
@@ -158,8 +159,16 @@ def _gather(encoding: Encoding, term: Term) -> str:
 
 
 def _concat(encoding: Encoding, term: Term) -> str:
-    encoding.concats.append(term)
-    return f"(Cat {len(encoding.concats) - 1} {_list(encoding, term.children)})"
+    apart = with_own_axes(term)
+    if len(encoding.concats) == MAX_CONCATS or len(apart.children) > MAX_PARTS:
+        raise LoweringError(
+            f"the kernel has more than {MAX_CONCATS} concatenations, or one of over {MAX_PARTS}",
+            hint="split it into several kernels",
+        )
+    for part in apart.children:
+        _encode(encoding, part)
+    encoding.concats.append(apart)
+    return f"(Cat {len(encoding.concats) - 1} {_list(encoding, apart.children)})"
 
 
 def _fold(encoding: Encoding, term: Term) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from oxegg.egraph.encode import Encoding
 from oxegg.egraph.engine import Table
 from oxegg.egraph.schema import MEMORY, PHYSICAL
+from oxegg.ir.affine import Axis
 from oxegg.ir.term import Term
 from oxegg.ir.types import BOOL, TYPES, ElementType
 
@@ -74,12 +75,33 @@ def read_out(encoding: Encoding, tables: Mapping[str, Table]) -> PhysicalGraph:
                 continue
             if any(_outside(place, step) for step in steps):
                 continue
+            if name == "Join" and _mixes_axes(encoding, node):
+                continue
             nodes.append(node)
     ids = {row[0]: row[1] for row in tables["Id"].rows}
     memory = {(row[0], row[1]): row[2] for row in tables["Mem"].rows}
     roots = tuple(memory[ids[root], OUTPUT_LAYOUT + i] for i, root in enumerate(encoding.roots))
     terms = {ids[number]: term for number, term in reversed(list(enumerate(encoding.held)))}
     return PhysicalGraph(encoding, classes, tuple(nodes), roots, terms)
+
+
+def _mixes_axes(encoding: Encoding, node: PhysicalNode) -> bool:
+    """Whether a concatenation inside of another's part walks two ways along one axis."""
+    number, layout = node.attributes
+    _, owns = encoding.concat(number).attributes
+    return not _walked(encoding, layout).isdisjoint(owns)
+
+
+def _walked(encoding: Encoding, layout: int) -> set[Axis]:
+    """The axes along which the place of a part is walked; none for a buffer of its own."""
+    if layout < PART_LAYOUT:
+        return set()
+    outer, rest = divmod(layout, PART_LAYOUT)
+    number, part = divmod(rest, 1000)
+    term = encoding.concat(number - 1)
+    axis, owns = term.attributes
+    whole = _walked(encoding, outer - 1) | set(term.axes)
+    return (whole - {axis}) | ({owns[part]} if owns[part] else set())
 
 
 def _outside(place: PhysicalClass, step: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.term import Term, at, const, gather, input_, iota, pointwise, reduce
+from oxegg.ir.term import Term, at, concat, const, gather, input_, iota, pointwise, reduce
 from oxegg.ir.types import BOOL, U8
 
 
@@ -74,6 +74,28 @@ def _inside_part(child: Term, index: dict[Axis, Affine]) -> Term | None:
             return _restrict(part, rest)
         start += length
     return None
+
+
+def with_own_axes(term: Term) -> Term:
+    """A concatenation whose parts are not laid out along axes that mean something else as well.
+
+    A part that is the same all along its place gets an axis for it, unlike that of a concatenation
+    inside of the part; so does one whose axis the result has from another part.
+    """
+    axis, owns = term.attributes
+    parts: list[tuple[Axis | None, Term]] = []
+    for own, part in zip(owns, term.children, strict=True):
+        if own is None or (own in part.axes and own not in term.axes):
+            parts.append((own, part))
+            continue
+        place = Axis(f"place_{_nesting(term)}_{own.size}", own.size)
+        parts.append((place, _restrict(part, {own: Affine.axis(place)})))
+    return concat(axis, parts)
+
+
+def _nesting(term: Term) -> int:
+    """How many concatenations lie directly within each other."""
+    return 1 + max(map(_nesting, set(term.children))) if term.operator == "concat" else 0
 
 
 def index_value(term: Term) -> Term | None:

@@ -35,6 +35,9 @@ CASES: dict[str, tuple[Mode, Callable[..., Any], tuple[Any, ...]]] = {
     "running sums along two axes": (
         "real", lambda x: np.cumsum(np.cumsum(x, axis=0), axis=1), (ROWS,),
     ),
+    "concatenations of concatenations along axes of one name": (
+        "exact", lambda x: np.pad(x, 2, mode="edge"), (ROWS,),
+    ),
     "u32 and its low half": (
         "exact", lambda x: (x.astype(np.uint16), x.astype(np.int32).astype(np.uint16)),
         (UInt32[Array, "a=17"],),
