@@ -54,6 +54,11 @@ def load_machine(name_or_path: str | Path) -> Machine:
     return _load(*_read(str(name_or_path)))
 
 
+def machine_file(name_or_path: str | Path) -> str:
+    """The text of a machine's file."""
+    return _read(str(name_or_path))[0]
+
+
 @lru_cache(maxsize=64)
 def _load(text: str, file: str) -> Machine:
     return _machine(_with_base(_parse(text, file)))

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from oxegg.certificate.folder import sha256
 from oxegg.costmodels import Machine, load_machine
+from oxegg.costmodels.load import machine_file
 from oxegg.errors import LoweringError, UsageError
 from oxegg.frontend import lower
 from oxegg.ir.term import Kernel
+from oxegg.search.certify import fired, prove_program
 from oxegg.search.compiled import CompiledKernel
 from oxegg.search.costs import Objective
 from oxegg.search.driver import EFFORTS, Job, Search, Trial, baseline, peak_memory_mb, search
@@ -82,21 +85,23 @@ def compile_kernel(
     with _deep_recursion():
         found = search(job, level)
         generic = baseline(job) if "generic" in peers else None
-    seconds = {"lower": round(lowering, 4), **found.seconds}
+    laps = {"lower": round(lowering, 4), **found.seconds}
     if generic is not None:
-        seconds |= generic.seconds
+        laps |= generic.seconds
         if generic.best.score(objective) < found.best.score(objective):
             found = replace(generic, tried=found.tried)  # the plainest program is a program too
-    found.seconds = seconds
+    found.seconds = laps
     verdict = check(
         lowered,
         found.best.runner,
         mode=mode,  # type: ignore[arg-type]
         eps=_epsilon(lowered) if mode == "approx" else 0.0,
     )
-    report = make_report(job, found, generic.best if generic else None, verdict)
+    proof = prove_program(found, job)
+    report = make_report(job, found, generic.best if generic else None, verdict, proof)
     report["seconds"]["total"] = round(time.monotonic() - started, 3)
-    return CompiledKernel(found, report)
+    named = target.name if isinstance(machine, Machine) else machine
+    return CompiledKernel(found, report, proof, _source(source), machine_file(named))
 
 
 @contextmanager
@@ -115,12 +120,28 @@ def _deep_recursion() -> Generator[None]:
         sys.setrecursionlimit(before)
 
 
+def _source(source: Callable[..., Any] | str | Path | Kernel) -> dict[str, str | None]:
+    """The file that a kernel comes from, and its SHA-256."""
+    name: str | None = None
+    if isinstance(source, str | Path):
+        name = str(source)
+        path, _, kernel = name.rpartition(":")
+        name = path if path and kernel.isidentifier() else name
+    elif not isinstance(source, Kernel):
+        name = getattr(getattr(source, "__code__", None), "co_filename", None)
+    if name is None or not Path(name).is_file():
+        return {"file": None, "sha256": None}
+    return {"file": name, "sha256": sha256(Path(name).read_bytes())}
+
+
 def _epsilon(kernel: Kernel) -> float:
     types = [o.value.type for o in kernel.outputs if o.value.type.is_float]
     return APPROXIMATION_ULPS * max((t.unit_roundoff for t in types), default=0.0)
 
 
-def make_report(job: Job, found: Search, generic: Trial | None, verdict: Verdict) -> dict[str, Any]:
+def make_report(
+    job: Job, found: Search, generic: Trial | None, verdict: Verdict, proof: Mapping[str, Any]
+) -> dict[str, Any]:
     """The fields of report.json (docs: the contract with users)."""
     best, prepared = found.best, found.prepared
     choice = best.candidate.choice
@@ -153,18 +174,7 @@ def make_report(job: Job, found: Search, generic: Trial | None, verdict: Verdict
             "method": solution.method,
             "seconds": round(solution.seconds, 4),
         },
-        "loops": [
-            {
-                "label": loop.label,
-                "instructions": loop.instructions,
-                "trips": loop.trips,
-                "ii": None,
-                "bound": None,
-                "status": "list-scheduled",
-                "seconds": None,
-            }
-            for loop in best.code.loops
-        ],
+        "loops": [loop.row for loop in best.code.loops],
         "egraph": {
             "nodes": saturated.rows,
             "classes": saturated.classes,
@@ -175,13 +185,8 @@ def make_report(job: Job, found: Search, generic: Trial | None, verdict: Verdict
         },
         "engines": _engines(best),
         "stalls": dict(best.result.stalls),
-        "rules": sorted(
-            {
-                n.split("@")[0].removesuffix("<-")
-                for n, m in saturated.matches.items()
-                if m and "@" in n
-            }
-        ),
+        "rules": _needed_rules(proof, found, job),
+        "proof": proof["status"],
         "program": best.candidate.label,
         "nests": [str(nest) for nest in best.nests],
         "tried": [
@@ -200,6 +205,14 @@ def make_report(job: Job, found: Search, generic: Trial | None, verdict: Verdict
         "seconds": {**found.seconds},
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _needed_rules(proof: Mapping[str, Any], found: Search, job: Job) -> list[str]:
+    """The rules that the chain needs; all that fired where no chain was found."""
+    if proof["status"] == "proved":
+        return list(proof["rules"])
+    matches = found.prepared.saturated.matches
+    return sorted({rule.name for rule, _ in fired(matches, job.rules)})
 
 
 def _sizes(kernel: Kernel) -> dict[str, int]:

@@ -22,6 +22,7 @@ class Choice:
     program: PhysicalProgram
     solution: Solution
     nodes: tuple[PhysicalNode, ...]
+    graph: PhysicalGraph  # what it was chosen from
 
 
 def choose(
@@ -43,7 +44,7 @@ def choose(
     if solution.status == "infeasible":
         raise LoweringError("no combination of instructions computes this kernel")
     chosen = {nodes[n].eclass: nodes[n] for n in solution.choice.values()}
-    return Choice(read_back(graph, chosen), solution, tuple(chosen.values()))
+    return Choice(read_back(graph, chosen), solution, tuple(chosen.values()), graph)
 
 
 def realizable(nodes: Sequence[PhysicalNode]) -> list[PhysicalNode]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from oxegg.certificate.folder import MACHINE_FILE, render, sha256
+from oxegg.certificate.folder import NAME as CERTIFICATE
 from oxegg.emit.executable import (
     FloatScalar,
     InputBuffer,
@@ -32,6 +33,7 @@ from oxegg.ir.evaluate import to_layout
 from oxegg.ir.term import Kernel, Term
 from oxegg.ir.types import BOOL, U8, value_to_bits
 from oxegg.report import render_html
+from oxegg.search.certify import certificate
 from oxegg.search.driver import Search, timing_inputs
 from oxegg.verify import analyse
 
@@ -44,6 +46,9 @@ class CompiledKernel:
 
     search: Search
     report: dict[str, Any]
+    proof: Mapping[str, Any]  # the chain of rules, see oxegg.search.certify
+    source: Mapping[str, Any]  # where the kernel stands: file and SHA-256, as far as known
+    machine_text: str  # the machine's file
 
     @property
     def kernel(self) -> Kernel:
@@ -123,32 +128,19 @@ class CompiledKernel:
             f"{name}.elf": self.elf_bytes,
             "report.json": json.dumps(self.report, indent=1).encode(),
             "report.html": render_html({**self.report, "assembly": self.assembly}).encode(),
-            "certificate.json": json.dumps(self.certificate, indent=1).encode(),
+            MACHINE_FILE: self.machine_text.encode(),
         }
-        for file, content in files.items():
+        hashes = {file: sha256(content) for file, content in files.items()}
+        sealed = render({**self.certificate, "files": hashes})
+        for file, content in {**files, CERTIFICATE: sealed}.items():
             temporary = directory / f".{file}.part"
             temporary.write_bytes(content)
             temporary.replace(directory / file)
 
     @property
     def certificate(self) -> dict[str, Any]:
-        """What was proved or checked about this code, and how."""
-        best = self.search.best
-        return {
-            "kernel": self.kernel.name,
-            "machine": self.report["machine"],
-            "mode": self.report["mode"],
-            "code_sha256": _digest(best.code.code),
-            "rules": self.report["rules"],
-            "extraction": self.report["extraction"],
-            "checks": self.report["checks"],
-            "assumptions": self.report["assumptions"],
-        }
-
-
-def _digest(data: bytes) -> str:
-
-    return hashlib.sha256(data).hexdigest()
+        """What was proved or checked about this code, and how (without hashes of files)."""
+        return certificate(self.search, self.report, self.proof, self.source)
 
 
 def _converted(term: Term, value: npt.ArrayLike) -> Array:

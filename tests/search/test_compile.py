@@ -185,13 +185,14 @@ def test_unmeasured_fields_are_null() -> None:
     assert report["instructions_generic"] is None
 
 
-def test_write_makes_exactly_the_seven_files(
+def test_write_makes_exactly_its_files(
     compiled: oxegg.CompiledKernel, tmp_path: Path
 ) -> None:
     compiled.write(tmp_path / "new" / "out")
     kernel = {f"shifted.{suffix}" for suffix in ("s", "o", "h", "elf")}
     files = {p.name: p.read_bytes() for p in (tmp_path / "new" / "out").iterdir()}
-    assert set(files) == kernel | {"report.json", "report.html", "certificate.json"}
+    documents = {"report.json", "report.html", "certificate.json", "machine.toml"}
+    assert set(files) == kernel | documents
     assert all(files.values())
     assert files["shifted.o"].startswith(b"\x7fELF")
     assert files["shifted.elf"].startswith(b"\x7fELF")

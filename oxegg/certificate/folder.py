@@ -1,0 +1,232 @@
+"""Re-checking a compiled folder from its files alone, in seconds.
+
+The certificate's own bytes, the hashes of every file, the chain of rules, the evidence of each rule
+in it, and the machine code: run again on the simulator, on the recorded seeds, against the kernel
+that the certificate states. egglog takes no part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oxegg.certificate.checker import check_chains
+from oxegg.certificate.object_text import text_section
+from oxegg.certificate.terms import Node, Terms
+from oxegg.costmodels import Machine, load_machine
+from oxegg.errors import OxeggError, UsageError, VerificationError
+from oxegg.ir import Kernel, Term, parse, pointwise
+from oxegg.ir.types import BOOL, TYPES, U8
+from oxegg.rules import all_rules
+from oxegg.rules.evidence import current, sufficient
+from oxegg.rules.load import load_all
+from oxegg.rules.pattern import Rule
+from oxegg.sim import Buffer, call
+from oxegg.verify import check, input_sets
+
+Array = npt.NDArray[Any]
+FORMAT = 2
+NAME, MACHINE_FILE = "certificate.json", "machine.toml"
+MOST_SETS = 3  # input sets that a re-check runs
+APPROXIMATION_ULPS = 16
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked, and what came out."""
+
+    name: str
+    detail: str
+
+
+def render(certificate: Mapping[str, Any]) -> bytes:
+    """The bytes of a certificate; its last field is the digest of all others."""
+    plain = {k: v for k, v in certificate.items() if k != "digest"}
+    text = json.dumps(plain, indent=1, sort_keys=True)
+    return json.dumps({**plain, "digest": sha256(text.encode())}, indent=1).encode()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_folder(folder: Path, rule_files: Sequence[str] = ()) -> list[Finding]:
+    """Everything that the certificate in ``folder`` claims, checked again.
+
+    Raises :class:`oxegg.errors.VerificationError` for the first claim that doesn't hold, and
+    ``UsageError`` where there is no certificate.
+    """
+    file = folder / NAME
+    if not file.is_file():
+        raise UsageError(f"there is no {NAME}", where=str(folder),
+                         hint="give a folder that `oxegg compile` wrote")  # fmt: skip
+    raw = file.read_bytes()
+    try:
+        certificate: dict[str, Any] = json.loads(raw)
+        if render(certificate) != raw:
+            raise VerificationError("the certificate isn't as it was written", where=str(file))
+        findings = [Finding("certificate", f"{len(raw)} bytes, as written")]
+        for part in _PARTS:
+            findings.append(part(folder, certificate, rule_files))
+    except VerificationError as error:
+        raise VerificationError(error.message, where=error.where or str(file)) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OxeggError) as error:
+        raise VerificationError(f"the certificate is garbled: {error}", where=str(file)) from error
+    return findings
+
+
+def _files(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
+    del rule_files
+    hashes: Mapping[str, str] = certificate["files"]
+    for name, expected in hashes.items():
+        file = folder / name
+        if not file.is_file() or sha256(file.read_bytes()) != expected:
+            raise VerificationError("the file isn't as it was written", where=str(file))
+    needed = {f"{certificate['kernel']}.o", f"{certificate['kernel']}.s", MACHINE_FILE}
+    if not needed <= hashes.keys():
+        raise VerificationError("the certificate doesn't cover the machine code")
+    return Finding("files", f"{len(hashes)} files have the recorded SHA-256")
+
+
+def _source(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
+    del folder, rule_files
+    source: Mapping[str, Any] = certificate["source"]
+    file = Path(source["file"]) if source.get("file") else None
+    if file is None or not file.is_file():
+        return Finding("source", "not here; the kernel's text in the certificate was used")
+    if sha256(file.read_bytes()) != source["sha256"]:
+        raise VerificationError("the kernel's source has changed since", where=str(file))
+    return Finding("source", f"{file} has the recorded SHA-256")
+
+
+def _chain(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
+    del folder
+    proof, mode = certificate["proof"], certificate["mode"]
+    if proof["status"] != "proved":
+        return Finding("rules", f"no chain of rules ({proof['status']}); the tests stand alone")
+    rules = {rule.name: rule for rule in [*all_rules(), *load_all(rule_files)]}
+    terms = Terms()
+    kernel = parse(certificate["text"])
+    used = check_chains(proof, _sources(kernel, terms), terms, rules, mode)
+    if used != sorted([*proof["rules"], *proof["laws"]]):
+        raise VerificationError("the chain uses other rules than it says")
+    steps = sum(bool(step.get("by")) for chain in proof["chains"] for step in chain)
+    _evidence(proof["evidence"], rules, mode)
+    return Finding("rules", f"{steps} steps by {len(used)} rules lead from kernel to program")
+
+
+def _sources(kernel: Kernel, terms: Terms) -> list[Node]:
+    values = [out.value for out in kernel.outputs]
+    return terms.of([pointwise("convert", v, to=U8) if v.type is BOOL else v for v in values])
+
+
+def _evidence(recorded: Mapping[str, Any], rules: Mapping[str, Rule], mode: str) -> None:
+    for name, row in recorded.items():
+        rule_name, _, type_ = name.rpartition("@")
+        rule = rules[rule_name]
+        found = current(rule, TYPES[type_])
+        if found is None or (found.digest, found.verdict) != (row["digest"], row["verdict"]):
+            raise VerificationError(f"the evidence for {name} is not what the rules have now")
+        if not sufficient(found, mode, rule):
+            raise VerificationError(f"the evidence for {name} isn't enough for mode {mode}")
+
+
+def _bounds(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
+    del rule_files
+    report = json.loads((folder / "report.json").read_text())
+    for field in ("kernel", "machine", "mode", "place", "cycles", "instructions", "extraction"):
+        if report[field] != certificate[field]:
+            raise VerificationError(f"report.json says something else about {field}")
+    extraction = certificate["extraction"]
+    cost, bound = extraction["cost"], extraction["bound"]
+    if bound is not None and bound > cost * (1 + 1e-9):
+        raise VerificationError("the extraction costs less than its bound")
+    if extraction["status"] == "optimal" and (bound is None or cost > bound * (1 + 1e-6)):
+        raise VerificationError("the extraction is called optimal without a bound that says so")
+    gap = "unknown" if certificate["gap"] is None else f"{100 * certificate['gap']:.1f} %"
+    return Finding("bounds", f"extraction {extraction['status']}, gap {gap}")
+
+
+def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
+    """The bytes of the object file on the simulator, against the kernel's text."""
+    del rule_files
+    kernel, machine = parse(certificate["text"]), load_machine(folder / MACHINE_FILE)
+    code = text_section((folder / f"{certificate['kernel']}.o").read_bytes())
+    run = _Run(kernel, machine, code, certificate["place"], certificate["scratch_bytes"])
+    mode, points = certificate["mode"], 0
+    first: list[Array] = []
+    roundoffs = [o.value.type.unit_roundoff for o in kernel.outputs if o.value.type.is_float]
+    eps = APPROXIMATION_ULPS * max(roundoffs, default=0.0) if mode == "approx" else 0.0
+    for seed in certificate["seeds"]:
+        sets = input_sets(kernel, seed=seed, nonfinite=mode == "exact")[:MOST_SETS]
+        verdict = check(kernel, run, mode=mode, eps=eps, seed=seed, sets=sets)
+        if not verdict.correct:
+            raise VerificationError(f"the machine code is wrong: {verdict.failures[0]}")
+        points += verdict.points
+        first = [sets[0].arrays[term.attributes[0]] for term in kernel.inputs]
+    cycles = run.cycles(first)
+    if cycles != certificate["cycles"]:
+        raise VerificationError(f"{cycles} cycles simulated, {certificate['cycles']} recorded")
+    return Finding("machine code", f"{points} elements right, {cycles} cycles as recorded")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Machine code under the standard calling convention."""
+
+    kernel: Kernel
+    machine: Machine
+    code: bytes
+    place: str
+    scratch: int
+
+    def arguments(self, inputs: Sequence[Array]) -> list[Any]:
+        place: Any = self.place
+        given: list[Any] = []
+        for term, value in zip(self.kernel.inputs, inputs, strict=True):
+            stored = value.astype(np.uint8) if value.dtype == np.bool_ else value
+            given.append(Buffer(np.ascontiguousarray(stored), place) if term.axes
+                         else _stored_type(term).type(value))  # fmt: skip
+        for output in self.kernel.outputs:
+            size = int(np.prod([axis.size for axis in output.layout], dtype=np.int64))
+            given.append(Buffer(size * output.value.type.bytes, place))
+        if self.scratch:
+            needed = sum(-(-b.size // 64) * 64 for b in given if isinstance(b, Buffer))
+            fits = needed + self.scratch <= self.machine.spm_bytes
+            given.append(Buffer(self.scratch, place if fits else "dram"))
+        return given
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        result = call(self.code, self.machine, self.arguments(inputs), timing=False)
+        first = sum(bool(term.axes) for term in self.kernel.inputs)
+        arrays: list[Array] = []
+        for raw, output in zip(result.arrays[first:], self.kernel.outputs, strict=False):
+            kind = output.value.type.numpy
+            stored = np.dtype(np.uint8) if kind == np.bool_ else kind
+            shape = [axis.size for axis in output.layout]
+            values = np.asarray(raw).view(np.uint8).view(stored).astype(kind)
+            arrays.append(values.reshape(shape))
+        return arrays
+
+    def cycles(self, inputs: Sequence[Array]) -> int | None:
+        return call(self.code, self.machine, self.arguments(inputs), timing=True).cycles
+
+
+def _stored_type(term: Term) -> np.dtype[Any]:
+    return np.dtype(np.uint8) if term.type is BOOL else term.type.numpy
+
+
+_PARTS: tuple[Callable[[Path, Mapping[str, Any], Sequence[str]], Finding], ...] = (
+    _files,
+    _source,
+    _bounds,
+    _chain,
+    _code,
+)
