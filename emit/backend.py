@@ -6,12 +6,15 @@ fastest schedule doesn't fit the register files, gentler ones compete with its s
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from oxegg.costmodels import Machine
 from oxegg.emit.allocation_check import check_allocation
 from oxegg.emit.assembler import Label, Line, assemble, extensions, lines_of
 from oxegg.emit.effects import effects
 from oxegg.emit.frame import Frame, frame
+from oxegg.emit.modulo.program_loops import LoopSchedule, pipeline_loops
+from oxegg.emit.modulo.synthesize import Effort
 from oxegg.emit.program import Bank, Loop, Operation, Program, Register, loops, operations
 from oxegg.emit.register_allocation import FILES, Allocation, allocate, is_idle_move
 from oxegg.emit.schedule import estimated_cycles, schedule
@@ -22,11 +25,30 @@ Body = Sequence[Operation | Loop]
 
 @dataclass(frozen=True)
 class LoopReport:
-    """A loop as emitted: instructions in its body (inner loops included) and iterations."""
+    """A loop as emitted: instructions in its body (inner loops included) and iterations.
+
+    ``schedule`` is that of its software pipeline; ``None`` when it is list-scheduled.
+    """
 
     label: str
     instructions: int
     trips: int
+    schedule: LoopSchedule | None = None
+
+    @property
+    def row(self) -> dict[str, object]:
+        """The row of the report; what isn't known is ``None``."""
+        schedule = self.schedule
+        return {
+            "label": self.label,
+            "instructions": self.instructions,
+            "trips": self.trips,
+            "ii": schedule.ii if schedule else None,
+            "bound": schedule.bound if schedule else None,
+            "status": schedule.status if schedule else "list-scheduled",
+            "stages": schedule.stages if schedule else None,
+            "seconds": round(schedule.seconds, 4) if schedule else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -77,6 +99,33 @@ def generate(program: Program, machine: Machine, *, scheduling: bool = True) -> 
     return _finish(allocation, machine)
 
 
+def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> MachineCode | None:
+    """Machine code with software-pipelined inner loops; ``None`` where that needs spill code or
+
+    no loop can be pipelined. Raises ``EmitError`` for malformed programs.
+    """
+    check(program, machine.vlen)
+    for limits in _pipeline_limits(program):
+        ordered = schedule(program, machine, limits=limits)
+        pipelined = pipeline_loops(ordered, machine, limits, effort)
+        if not pipelined.schedules:
+            return None
+        allocation = allocate(pipelined.program, machine.vlen)
+        if not allocation.spills and not allocation.reloads:
+            check_allocation(allocation)
+            return _finish(allocation, machine, pipelined.schedules)
+    return None
+
+
+def _pipeline_limits(program: Program) -> Iterator[Mapping[Bank, int]]:
+    """The register files, then less of them: aligned groups don't always fill a file."""
+    files = next(_limits(program))
+    assert files is not None
+    yield files
+    yield {**files, "v": files["v"] * 7 // 8}
+    yield {**files, "v": files["v"] * 3 // 4}
+
+
 def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Allocation:
     """The allocation of the fastest schedule; without spill code if any schedule allows that."""
     if not scheduling:
@@ -107,13 +156,17 @@ def _limits(program: Program) -> Iterator[Mapping[Bank, int] | None]:
     yield None
 
 
-def _finish(allocation: Allocation, machine: Machine) -> MachineCode:
+def _finish(
+    allocation: Allocation,
+    machine: Machine,
+    schedules: Mapping[str, LoopSchedule] = MappingProxyType({}),
+) -> MachineCode:
     """Frame, encoding and statistics."""
     program, homes = allocation.program, allocation.homes
     used = _written(program, homes)
     stack_homes = tuple(homes[argument] for argument in allocation.stack_arguments)
     around = frame(used, allocation.stack_bytes, stack_homes)
-    items = list(_function(program, homes, around))
+    items = list(_function(program, homes, around, schedules))
     heading = f"{program.name} for {machine.name}"
     assembled = assemble(program.name, items, program.constants, heading)
     statistics = Statistics(
@@ -126,7 +179,8 @@ def _finish(allocation: Allocation, machine: Machine) -> MachineCode:
         around.size,
     )
     reports = tuple(
-        LoopReport(loop.label, _count(loop, homes), loop.trips) for loop in loops(program.body)
+        LoopReport(loop.label, _count(loop, homes), loop.trips, schedules.get(loop.label))
+        for loop in loops(program.body)
     )
     return MachineCode(
         program.name,
@@ -151,13 +205,16 @@ def _written(program: Program, homes: Mapping[Register, int]) -> dict[Bank, froz
 
 
 def _function(
-    program: Program, homes: Mapping[Register, int], around: Frame
+    program: Program,
+    homes: Mapping[Register, int],
+    around: Frame,
+    schedules: Mapping[str, LoopSchedule],
 ) -> Iterator[Line | Label]:
     hardware = {r: r.number for op in (*around.prologue, *around.epilogue) for r in _registers(op)}
     hardware.update((register, home) for register, home in homes.items() if register.number <= 0)
     for operation in around.prologue:
         yield from lines_of(operation, hardware)
-    yield from _lines(program.body, homes)
+    yield from _lines(program.body, homes, schedules)
     for operation in around.epilogue:
         yield from lines_of(operation, hardware)
     yield Line("jalr", (0, 0, 1), "return")
@@ -167,13 +224,19 @@ def _registers(operation: Operation) -> list[Register]:
     return [value for value in operation.operands if isinstance(value, Register)]
 
 
-def _lines(body: Body, homes: Mapping[Register, int]) -> Iterator[Line | Label]:
+def _lines(
+    body: Body,
+    homes: Mapping[Register, int],
+    schedules: Mapping[str, LoopSchedule] = MappingProxyType({}),
+) -> Iterator[Line | Label]:
     for item in body:
         if isinstance(item, Loop):
             count = _count(item, homes)
             comment = f"loop {item.label}: {count} instructions, {item.trips} trips"
+            if item.label in schedules:
+                comment += f", {schedules[item.label]}"
             yield Label(item.label, comment)
-            yield from _lines(item.body, homes)
+            yield from _lines(item.body, homes, schedules)
         elif not is_idle_move(item, homes):
             yield from lines_of(item, homes)
 

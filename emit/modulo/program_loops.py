@@ -36,6 +36,9 @@ class LoopSchedule:
     stages: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"II {self.ii}, bound {self.bound}, {self.status}, {self.stages} stages"
+
 
 @dataclass(frozen=True)
 class Pipelined:

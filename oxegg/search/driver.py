@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
-from oxegg.emit.backend import MachineCode, generate
+from oxegg.emit.backend import MachineCode, generate, generate_pipelined
 from oxegg.emit.lowering.program import lower
+from oxegg.emit.modulo.synthesize import Effort as LoopEffort
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram
 from oxegg.emit.program import Program
@@ -44,20 +45,32 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to look: nests ranked per stage, programs kept, simulations, seconds."""
+    """How hard to look: nests ranked per stage, programs kept, simulations, seconds.
+
+    ``pipelines``: programs whose loops are software-pipelined, ``loop_seconds``: solver's time for
+    each loop of the best of them (0: the heuristic's schedule is kept).
+    """
 
     nests: int
     programs: int
     simulations: int
     seconds: float
     limits: Limits
+    pipelines: int
+    loop_seconds: float
 
 
 EFFORTS: dict[str, Effort] = {
-    "quick": Effort(36, 4, 6, 10.0, Limits(algebra_iterations=4)),
-    "normal": Effort(60, 5, 24, 60.0, Limits(algebra_iterations=6, rows=60_000, seconds=20)),
-    "max": Effort(240, 8, 120, 600.0, Limits(algebra_iterations=8, rows=150_000, seconds=60)),
+    "quick": Effort(36, 4, 6, 10.0, Limits(algebra_iterations=4), 2, 0),
+    "normal": Effort(60, 5, 24, 60.0, Limits(algebra_iterations=6, rows=60_000, seconds=20), 4, 60),
+    "max": Effort(
+        240, 8, 120, 600.0, Limits(algebra_iterations=8, rows=150_000, seconds=60), 8, 60
+    ),
 }
+
+
+QUICK_LOOP_SECONDS = 0.5
+"""Time of the heuristic for one loop."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +177,37 @@ def search(job: Job, effort: Effort) -> Search:
             "every program found needs more registers than the machine has",
             hint="split the kernel into smaller ones",
         )
+    tried = [*_pipelined(job, tried, effort, inputs), *tried]
+    clock.lap("pipeline")
     best = min(tried, key=lambda t: t.score(job.objective))
     return Search(job.kernel, prepared, best, tried, job.memory, clock.laps)
+
+
+def _pipelined(
+    job: Job, tried: Sequence[Trial], effort: Effort, inputs: Sequence[Array]
+) -> list[Trial]:
+    """The best programs again with software pipelines; the best of those scheduled exactly."""
+    ranked = sorted(tried, key=lambda t: t.score(job.objective))[: effort.pipelines]
+    quick = LoopEffort(QUICK_LOOP_SECONDS, exact=False)
+    found = [p for t in ranked if (p := _pipeline(job, t, quick, inputs)) is not None]
+    if found and effort.loop_seconds:
+        best = min(found, key=lambda t: t.score(job.objective))
+        exact = _pipeline(job, best, LoopEffort(effort.loop_seconds, exact=True), inputs)
+        found = [*([exact] if exact is not None else []), *found]
+    return found
+
+
+def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array]) -> Trial | None:
+    """The program of a trial with software pipelines, simulated."""
+    physical = trial.candidate.choice.program
+    program = _lowered(job, physical, trial.candidate.stages, trial.nests)
+    code = generate_pipelined(program, job.scheduled_for, effort) if program is not None else None
+    if code is None:
+        return None
+    runner = runner_for(job.kernel, physical, code, job.machine, job.memory)
+    result = runner.call(inputs, timing=True)
+    predicted = estimated_cycles(code.program, job.scheduled_for)
+    return replace(trial, code=code, runner=runner, result=result, predicted=predicted)
 
 
 def baseline(job: Job) -> Search:
