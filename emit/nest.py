@@ -14,7 +14,8 @@ class Nest:
     ``unroll`` lists the copies of the body per iteration of an axis's loop (for the lane axis:
     strips per iteration; 1 where the axis isn't listed); ``lanes`` elements per strip;
     ``accumulators`` partial results per reduction, so that consecutive updates don't wait for
-    each other; ``segments``: strided accesses to neighbouring elements become segment accesses.
+    each other; ``segments``: strided accesses to neighbouring elements become segment accesses;
+    ``ahead``: loops load tiles for their next iteration.
     """
 
     order: tuple[Axis, ...]
@@ -22,6 +23,7 @@ class Nest:
     unroll: tuple[tuple[Axis, int], ...] = ()
     accumulators: int = 1
     segments: bool = True
+    ahead: bool = False
 
     def copies(self, axis: Axis) -> int:
         return next((n for a, n in self.unroll if a == axis), 1)
@@ -30,4 +32,5 @@ class Nest:
         loops = " ".join(
             f"{a.name}*{self.copies(a)}" if self.copies(a) > 1 else a.name for a in self.order
         )
-        return f"[{loops}] lanes {self.lanes} accumulators {self.accumulators}"
+        ahead = " ahead" if self.ahead else ""
+        return f"[{loops}] lanes {self.lanes} accumulators {self.accumulators}{ahead}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from oxegg.emit.constants import fits_immediate
 from oxegg.emit.loop_tree import Level, LoopNode
-from oxegg.emit.lowering import addresses, reductions, scalar, scans, vector
+from oxegg.emit.lowering import addresses, reductions, rotation, scalar, scans, vector
 from oxegg.emit.lowering.emitter import Combo, Copy, Emitter, Frame, Scope
 from oxegg.emit.lowering.reductions import Accumulator
 from oxegg.emit.lowering.segments import Segments, is_candidate
@@ -270,24 +271,46 @@ class Stage:
             emitter.frames.append(frame)
             self.level(node.body)
             emitter.frames.pop()
-            loop = self._close(frame, emitter.body)
-            emitter.body = outer
-            emitter.body += [*frame.preamble, loop]
+            body, emitter.body = emitter.body, outer
+            split = rotation.rotated(body) if self.nest.ahead else None
+            if split is None:
+                loop = self._close(frame, body)
+                emitter.body += [*frame.preamble, loop]
+            else:
+                self._rotate(frame, split)
         self.tiles.leave()
         emitter.scopes.pop()
         del emitter.env[node.axis]
 
+    def _rotate(self, frame: Frame, split: rotation.Rotated) -> None:
+        """All iterations but the last load tiles for the next one."""
+        emitter = self.emitter
+        shorter = replace(frame, trips=frame.trips - 1)
+        ahead = [rotation.fresh(chain, lambda: emitter.new("x")) for chain in split.ahead]
+        inside = rotation.interleaved(split.rest, self._steps(frame), ahead)
+        before = [operation for chain in split.ahead for operation in chain]
+        loop = self._branch_back(shorter, list(inside))
+        emitter.body += [*shorter.preamble, *before, loop, *split.rest]
+
     def _close(self, frame: Frame, body: list[Operation | Loop]) -> Loop:
         """Advance the pointers and branch back, on a pointer where there is one."""
-        emitter = self.emitter
-        label = emitter.label(frame.axis)
+        return self._branch_back(frame, [*body, *self._steps(frame)])
+
+    def _steps(self, frame: Frame) -> list[Operation]:
+        """One instruction for each pointer that moves with the loop."""
+        steps: list[Operation] = []
         for pointer in frame.pointers:
             distance = pointer.strides[-1]
             if fits_immediate(distance):
-                body.append(Operation("addi", (pointer.register, pointer.register, distance)))
+                steps.append(Operation("addi", (pointer.register, pointer.register, distance)))
             else:
-                step = emitter.integer(distance)
-                body.append(Operation("add", (pointer.register, pointer.register, step)))
+                step = self.emitter.integer(distance)
+                steps.append(Operation("add", (pointer.register, pointer.register, step)))
+        return steps
+
+    def _branch_back(self, frame: Frame, body: list[Operation | Loop]) -> Loop:
+        emitter = self.emitter
+        label = emitter.label(frame.axis)
         end = emitter.new("x")
         if frame.pointers:
             pointer = frame.pointers[0]

@@ -43,8 +43,8 @@ def bench(
 ) -> list[dict[str, Any]]:
     """Reports of suite kernels in suite order; a refused kernel's row has ``kernel`` and ``error``.
 
-    ``suite`` is "suite", "ai" or "graphics"; ``names`` are rows (``saxpy_1024``) or families (``saxpy``); none means all. ``progress`` is
-    called with (done, total, name).
+    ``suite`` is "suite", "ai" or "graphics"; ``names`` are rows (``saxpy_1024``) or families
+    (``saxpy``), none means all. ``progress`` is called with (done, total, name).
     """
     check_switches(without)
     tasks = [

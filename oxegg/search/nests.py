@@ -181,7 +181,10 @@ class _Space:
         unroll = {**self.whole, **{a: c for a, c in copies.items() if c > 1}}
         closing = max((unroll.get(a, 1) for a in self.reduced), default=1)
         wanted = (min(closing, 4), min(closing, 2), 1) if accumulators is None else (accumulators,)
-        nests = [Nest(order, strip, tuple(unroll.items()), partial) for partial in wanted]
+        ahead = bool(self.tiled)
+        nests = [
+            Nest(order, strip, tuple(unroll.items()), partial, ahead=ahead) for partial in wanted
+        ]
         return next((n for n in nests if self.fits(n)), nests[-1])
 
     def moves(self, nest: Nest) -> Iterator[list[Nest]]:
