@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import ElementType
@@ -106,6 +107,9 @@ def digest(rule: Rule, type_: ElementType) -> str:
     return _short(repr(parts))
 
 
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -147,15 +151,19 @@ def _source(value: Any, seen: set[int]) -> str:
         return "\n".join(f"{key!r}: {_source(inner, seen)}" for key, inner in pairs)
     if isinstance(value, set | frozenset):  # in an order that doesn't change from run to run
         return repr(sorted(map(repr, cast(set[object], value))))
+    if get_origin(value) is not None:  # a type alias means nothing here
+        return ""
     if not inspect.isfunction(value):
         return getattr(value, "__name__", "") or repr(value)
     module = value.__module__ or ""
     if not module.startswith("oxegg"):
         return f"{module}.{value.__qualname__}"
+    text = _text(value)
     cells = [cell.cell_contents for cell in value.__closure__ or ()]
-    used = [value.__globals__[n] for n in value.__code__.co_names if n in value.__globals__]
+    words = dict.fromkeys(_WORD.findall(text))  # bytecode's names differ between Pythons
+    used = [value.__globals__[word] for word in words if word in value.__globals__]
     inner = [_source(v, seen) for v in (*cells, *used) if not inspect.ismodule(v)]
-    return "\n".join([_text(value), *inner])
+    return "\n".join([text, *inner])
 
 
 def _text(function: Callable[..., Any]) -> str:
