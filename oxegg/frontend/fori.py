@@ -10,10 +10,10 @@ from oxegg.errors import LoweringError
 from oxegg.frontend.array import Array
 from oxegg.frontend.joining import broadcast_to
 from oxegg.frontend.names import names, tracing
-from oxegg.frontend.substitute import rename
+from oxegg.frontend.substitute import rename, substitute
 from oxegg.frontend.traced import operand, tuple_of, value_of
 from oxegg.frontend.value import Dimension, Value, align
-from oxegg.ir import Axis, Term, const, fold, iota, pointwise, state, topological
+from oxegg.ir import Affine, Axis, Term, const, fold, iota, pointwise, state, topological
 from oxegg.ir.types import I64
 
 _MAX_PEELED = 4
@@ -162,10 +162,18 @@ def _in_layout(result: Value, like: Value, axis: Axis) -> Term:
     """The body's result over the very axes of the state."""
     anchor = replace(like, term=const(0, like.type))
     labels = list(range(len(like.dims)))
-    terms, dims = align([anchor, broadcast_to(result, like.shape)], [labels, labels], labels)
+    stretched = _without_single(broadcast_to(result, like.shape), like.dims)
+    terms, dims = align([anchor, stretched], [labels, labels], labels)
     if tuple(dims[i] for i in labels) != like.dims:
         raise LoweringError(
             f"the loop {axis.name} changes the layout of its state",
             hint="reshape before or after the loop",
         )
     return terms[1]
+
+
+def _without_single(value: Value, dims: tuple[Dimension, ...]) -> Value:
+    """``value`` without axes in the dimensions of length one that have none in ``dims``."""
+    pairs = list(zip(dims, value.dims, strict=True))
+    single = {axis.name: Affine(0) for own, dim in pairs if not own for axis in dim}
+    return Value(substitute(value.term, single), tuple(dim if own else () for own, dim in pairs))

@@ -159,6 +159,7 @@ def reducer(name: str, value: Value, dtype: Any) -> tuple[str, Value, ElementTyp
     """The reduction, its operand converted, and the result type of ``ufunc.reduce``."""
     if name not in _REDUCTIONS:
         raise LoweringError(f"np.{name}.reduce can't be lowered")
+    loop_types(getattr(np, name), (value, value))  # refused where NumPy has no such loop
     operator, widens = _REDUCTIONS[name]
     type_ = element_type(dtype) if dtype is not None else value.type
     if dtype is None and widens:

@@ -128,6 +128,10 @@ def misspelt(x: X):
     return x.summ()  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def float_bits(x: X):
+    return np.bitwise_xor.accumulate(x) + np.bitwise_or.reduce(x)
+
+
 def changing_state(x: X):
     return oxegg.fori(9, lambda i, s: np.concatenate([s, x]), x)
 
@@ -159,6 +163,7 @@ CASES: list[tuple[Callable[..., Any], str, str]] = [
     (inverse_cosine, "np.arccos", "angle"),
     (data_dependent_slice, "slice bound depends on data", "np.arange"),
     (misspelt, "no attribute 'summ'", ""),
+    (float_bits, "np.bitwise_xor is not defined on float32", ""),
     (changing_state, "type or shape in every step", "initial"),
 ]
 

@@ -55,6 +55,11 @@ def nested(x: Float32[np.ndarray, "n=4 m=3"]):
     return oxegg.fori(3, outer, x[:, 1])
 
 
+def states_of_length_one(x: Float64[np.ndarray, "n=4 m=3"]):
+    row, column = x[:1], x[None, 0]
+    return oxegg.fori(4, lambda _, s, t: (t, s + t), (row, column))
+
+
 def matrix_power(x: Float64[np.ndarray, "n=4 n"]):
     return oxegg.fori(3, lambda _, p: p @ x, x), oxegg.fori(3, lambda _, p: x @ p.T, x)
 
@@ -67,7 +72,7 @@ def short(a: V):
     "function",
     [
         *(newton, index_is_a_python_number, index_picks, index_stores),
-        *(type_settles_after_a_step, nested, matrix_power, short),
+        *(type_settles_after_a_step, nested, states_of_length_one, matrix_power, short),
     ],
 )
 def test_loops(agree: Callable[..., Any], function: Callable[..., Any]) -> None:
