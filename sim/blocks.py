@@ -21,9 +21,7 @@ from oxegg.sim.state import Mode
 from oxegg.sim.vector import scalar_sources
 
 MAX_LENGTH = 64
-SIMT = frozenset(
-    {"simt_control", "simt_spawn", "simt_barrier", "simt_vote", "simt_shuffle"}
-)
+SIMT = frozenset({"simt_control", "simt_spawn", "simt_barrier", "simt_vote", "simt_shuffle"})
 SPECIAL = frozenset({"csr", "system", "fence"}) | SIMT
 VIEWS = {8: "u8", 16: "u16", 32: "u32", 64: "u64"}
 
@@ -66,7 +64,7 @@ class Block:
 
     @property
     def rounds_dynamically(self) -> bool:
-        """Whether the code depends on the rounding mode in frm (vector operations see to theirs)."""
+        """Whether the code depends on frm; vector operations see to their rounding themselves."""
         return any(d.operands.get("rm") == DYNAMIC for d in self.instructions)
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from oxegg.isa.v_memory import WIDTH_FIELD
 from oxegg.sim.faults import Cause, MemoryFault
 from oxegg.sim.integers import Array
 from oxegg.sim.memory import LINE_SHIFT, Memory
@@ -15,6 +16,8 @@ from oxegg.sim.vector_views import ONES, Views
 
 Operation = Callable[..., Any]
 U64 = (1 << 64) - 1
+# By the width field of the encoding: the element size that vstart counts in.
+ELEMENT_BYTES = {field: width // 8 for width, field in WIDTH_FIELD.items()}
 
 
 @dataclass(frozen=True)
@@ -208,8 +211,8 @@ def whole_registers(
     site: Site, access: Access, group: Group, count: int, *, write: bool
 ) -> Operation:
     """vl1r, vs1r, vlm, vsm: ``count`` bytes from element vstart on, whatever vl is."""
-    views, alignment = site.views, max(1, (group.operand.width or 8) // 8)
-    start = views.vstart * alignment
+    views = site.views
+    start = views.vstart * ELEMENT_BYTES[site.record.match >> 12 & 7]
     registers = views.registers(group.register, group.registers)
     data, memory = registers[start:count], access.memory.bytes
     rest = registers[count:] if views.state.fill_agnostic else registers[:0]
@@ -217,7 +220,7 @@ def whole_registers(
         return _nothing
 
     def load(address: int) -> None:
-        access.block(address + start, count - start, alignment, write=False)
+        access.block(address + start, count - start, 1, write=False)
         data[:] = memory[address + start : address + count]
         rest[:] = ONES
 

@@ -291,7 +291,7 @@ def float_fold(name: str) -> Callable[[Site], Operation]:
         fast = fast and not views.state.track_flags
 
         def alone() -> int:
-            """Without active elements: only the unordered sum may make a NaN canonical, and does."""
+            """Without active elements. The unordered sum may make a NaN canonical, and does."""
             bits = int(start[0])
             return ieee.canonical(form, bits, flags) if name == "reduce_fadd" else bits
 

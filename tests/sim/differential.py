@@ -207,8 +207,10 @@ class Program:
         ]  # fmt: skip
         prologue: list[Line] = [("jal", 0, 4 + 4 * len(handler)), *handler]
         prologue += [("auipc", TEMP, 0), ("addi", TEMP, TEMP, -4 * len(handler)),
-                     ("csrrw", 0, CSR_NUMBERS["mtvec"], TEMP), ("lui", TEMP, 6),
-                     ("addi", TEMP, TEMP, 0x600), ("csrrs", 0, CSR_NUMBERS["mstatus"], TEMP)]  # fmt: skip
+                     ("csrrw", 0, CSR_NUMBERS["mtvec"], TEMP)]  # fmt: skip
+        # Float and vector units on.
+        prologue += [("lui", TEMP, 6), ("addi", TEMP, TEMP, 0x600),
+                     ("csrrs", 0, CSR_NUMBERS["mstatus"], TEMP)]  # fmt: skip
         lines = self.lines(BARE, prologue)
         call = BARE.data + self._size()
         lines += constant(5, call) + constant(6, call + 64) + [("addi", 7, 0, 64)]
@@ -256,31 +258,39 @@ class Program:
         return found
 
     def _explain(self, site: Site, ours: bytes, theirs: bytes, start: int) -> str:
+        """The first difference in a site's records."""
         size = self.record_bytes(site)
-        names = ("trap", *RECORDED, "rd")
         for number in range(ROUNDS):
-            for place, name in enumerate(names):
-                at = start + number * size + 8 * place
-                if ours[at : at + 8] != theirs[at : at + 8]:
-                    return f"round {number}: {name} {_hex(ours, at, 8)}, not {_hex(theirs, at, 8)}"
-            at = start + number * size + HEAD_BYTES
-            for offset in range(0, size - HEAD_BYTES, 8):
-                if ours[at + offset : at + offset + 8] != theirs[at + offset : at + offset + 8]:
-                    return (f"round {number}: byte {offset} of the group: "
-                            f"{_hex(ours, at + offset, 8)}, not {_hex(theirs, at + offset, 8)}")  # fmt: skip
+            at = start + number * size
+            head = _differing(ours, theirs, at, HEAD_BYTES)
+            if head is not None:
+                name = ("trap", *RECORDED, "rd")[head // 8]
+                return f"round {number}: {name} {_both(ours, theirs, at + head)}"
+            group = _differing(ours, theirs, at + HEAD_BYTES, size - HEAD_BYTES)
+            if group is not None:
+                place = at + HEAD_BYTES + group
+                return f"round {number}: byte {group} of the group {_both(ours, theirs, place)}"
         at = start + ROUNDS * size
-        registers = [*(f"x{r}" for r in FREE_X), *(f"f{r}" for r in range(32))]
-        for place, name in enumerate(registers):
-            if ours[at + 8 * place : at + 8 * place + 8] != theirs[at + 8 * place :][:8]:
-                return f"afterwards {name} {_hex(ours, at + 8 * place, 8)}, not " + _hex(
-                    theirs, at + 8 * place, 8
-                )
+        scalar = _differing(ours, theirs, at, SCALARS_BYTES)
+        if scalar is not None:
+            names = [*(f"x{r}" for r in FREE_X), *(f"f{r}" for r in range(32))]
+            return f"afterwards {names[scalar // 8]} {_both(ours, theirs, at + scalar)}"
         at += SCALARS_BYTES
-        for offset in range(0, 32 * self.vlenb, 8):
-            if ours[at + offset : at + offset + 8] != theirs[at + offset : at + offset + 8]:
-                return (f"afterwards v{offset // self.vlenb} byte {offset % self.vlenb} "
-                        f"{_hex(ours, at + offset, 8)}, not {_hex(theirs, at + offset, 8)}")  # fmt: skip
-        return "nothing differs"
+        vector = _differing(ours, theirs, at, 32 * self.vlenb) or 0
+        return (f"afterwards v{vector // self.vlenb} byte {vector % self.vlenb} "
+                f"{_both(ours, theirs, at + vector)}")  # fmt: skip
+
+
+def _differing(ours: bytes, theirs: bytes, at: int, size: int) -> int | None:
+    """Offset of the first 8 bytes that differ."""
+    words = (
+        i for i in range(0, size, 8) if ours[at + i : at + i + 8] != theirs[at + i : at + i + 8]
+    )
+    return next(words, None)
+
+
+def _both(ours: bytes, theirs: bytes, at: int) -> str:
+    return f"{_hex(ours, at, 8)}, not {_hex(theirs, at, 8)}"
 
 
 def _hex(data: bytes, at: int, size: int) -> str:

@@ -74,8 +74,12 @@ def write_image(
     # Section 1 is the string table, also for section names; section 2 the symbol table.
     section = "<IIQQQQIIQQ"
     sections = bytes(section_bytes)
-    sections += struct.pack(section, names.index(b".strtab"), 3, 0, 0, names_at, len(names), 0, 0, 1, 0)
-    sections += struct.pack(section, names.index(b".symtab"), 2, 0, 0, table_at, len(table), 1, 1, 8, 24)
+    sections += struct.pack(
+        section, names.index(b".strtab"), 3, 0, 0, names_at, len(names), 0, 0, 1, 0
+    )
+    sections += struct.pack(
+        section, names.index(b".symtab"), 2, 0, 0, table_at, len(table), 1, 1, 8, 24
+    )
     image = bytearray(sections_at) + sections
     image[: len(header + text + rest)] = header + text + rest
     image[code_at : code_at + len(code)] = code

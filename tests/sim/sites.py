@@ -7,8 +7,10 @@ from fractions import Fraction
 from oxegg.isa import TABLE, Instruction, VType
 from oxegg.isa.fields import FIELDS
 from oxegg.isa.registers import CSR_NUMBERS
+from oxegg.isa.semantics import operations
 from oxegg.isa.vtype import LMULS
 from oxegg.sim.faults import ReservedEncoding
+from oxegg.sim.vector import FROM_ELEMENT_0
 from oxegg.sim.vector_groups import groups_of
 from tests.sim.differential import FREE_X, SCRATCH_BYTES, TEMP, Site
 from tests.sim.programs import Line
@@ -25,10 +27,15 @@ INDEX_MASK = {8: 0xF8}
 MAX_STRIDE = 24
 
 
-def site(rng: random.Random, record: Instruction, vlen: int, *, legal: bool = True) -> Site:
-    """The instruction with random operands; with ``legal`` none that RVV reserves."""
+def site(
+    rng: random.Random, record: Instruction, vlen: int, *, legal: bool = True, vstart: bool = False
+) -> Site:
+    """The instruction with random operands.
+
+    With ``legal`` none that RVV reserves; with ``vstart`` from an element in the middle on.
+    """
     if record.is_vector:
-        return _vector(rng, record, vlen, legal)
+        return _vector(rng, record, vlen, legal, vstart)
     if record.timing == "vset":
         return Site(record, _distinct(rng, record))
     values = [_scalar_value(rng, record, operand.name) for operand in record.operands]
@@ -41,6 +48,9 @@ def site(rng: random.Random, record: Instruction, vlen: int, *, legal: bool = Tr
     if record.name == "jalr":
         values = [rng.choice([0, 1, 5]), 16, BASE]
         before = (("auipc", BASE, 0),)
+    if record.name.startswith("sc."):
+        # Without a reservation of its own a store may fail or not as the machine likes.
+        before = ((f"lr.{record.name[3]}", 0, BASE),)
     return Site(record, tuple(values), before=before)
 
 
@@ -70,7 +80,7 @@ def _scalar_value(rng: random.Random, record: Instruction, name: str) -> int:
             return rng.randrange(field.minimum, field.maximum + 1) // field.align * field.align
 
 
-def _vector(rng: random.Random, record: Instruction, vlen: int, legal: bool) -> Site:
+def _vector(rng: random.Random, record: Instruction, vlen: int, legal: bool, vstart: bool) -> Site:
     for _ in range(500):
         sew, lmul = rng.choice((8, 16, 32, 64)), rng.choice(list(LMULS))
         if lmul < Fraction(sew, 64):
@@ -83,8 +93,14 @@ def _vector(rng: random.Random, record: Instruction, vlen: int, legal: bool) -> 
         vl = rng.choice([limit, rng.randrange(limit + 1), rng.randrange(limit + 1)])
         if "strided" in record.semantics or "indexed" in record.semantics:
             vl = min(vl, SCRATCH_BYTES // 2 // (MAX_STRIDE + 8))
-        return Site(record, values, vtype, vl, before=_indices(record))
+        start = rng.randrange(vl + 1) if vstart and starts_anywhere(record) else 0
+        return Site(record, values, vtype, vl, start, before=_indices(record))
     raise AssertionError(f"no legal operands found for {record.name}")
+
+
+def starts_anywhere(record: Instruction) -> bool:
+    """Whether RVV gives the instruction a meaning for any vstart."""
+    return not set(operations(record.statements[0].value)) & FROM_ELEMENT_0
 
 
 def is_legal(record: Instruction, values: tuple[int | bool, ...], vtype: VType) -> bool:
@@ -132,13 +148,21 @@ def _indices(record: Instruction) -> tuple[Line, ...]:
 
 
 def sites(
-    rng: random.Random, count: int, vlen: int, wanted: Callable[[Instruction], bool], *,
+    rng: random.Random,
+    count: int,
+    vlen: int,
+    wanted: Callable[[Instruction], bool],
+    fits: Callable[[Site], bool] = lambda _: True,
+    *,
     legal: bool = True,
+    vstart: bool = False,
 ) -> Iterator[Site]:
-    """``count`` sites that go round the wanted instructions in random order."""
+    """``count`` sites that fit, going round the wanted instructions in random order."""
     records = [record for record in INSTRUCTIONS if wanted(record)]
     order: list[Instruction] = []
     for _ in range(count):
         if not order:
             order = rng.sample(records, len(records))
-        yield site(rng, order.pop(), vlen, legal=legal)
+        record = order.pop()
+        tries = (site(rng, record, vlen, legal=legal, vstart=vstart) for _ in range(200))
+        yield next(found for found in tries if fits(found))
