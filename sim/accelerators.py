@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
 from oxegg.sim.dma import DmaEngine
+from oxegg.sim.domains import Domain, lanes_over
+from oxegg.sim.lanes import BY_NUMBER
 from oxegg.sim.memory import Memory
 from oxegg.sim.near_memory import NearMemoryUnits
 from oxegg.sim.simt import SimtCore
@@ -23,12 +25,15 @@ class Accelerators:
 NO_ACCELERATORS = Accelerators()
 
 
-def accelerators(machine: Machine, memory: Memory) -> Accelerators:
-    """The engines of ``machine`` in their initial state."""
+def accelerators(machine: Machine, memory: Memory, domain: Domain | None = None) -> Accelerators:
+    """The engines of ``machine`` in their initial state; floats are elements of ``domain``."""
     near = machine.near_memory
+    kinds = lanes_over(domain) if domain else BY_NUMBER
     return Accelerators(
         dma=DmaEngine(machine.dma, memory) if machine.dma else None,
         simt=SimtCore(machine.simt) if machine.simt else None,
         tiles=Tiles(machine.tensor.rows) if machine.tensor else None,
-        near_memory=(NearMemoryUnits(near, machine.near_memory_channels, memory) if near else None),
+        near_memory=(
+            NearMemoryUnits(near, machine.near_memory_channels, memory, kinds) if near else None
+        ),
     )

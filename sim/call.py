@@ -12,6 +12,7 @@ from oxegg.errors import SimulationError, UsageError
 from oxegg.sim.accelerators import accelerators
 from oxegg.sim.banks import bank_count, place_in_banks, read_from_banks
 from oxegg.sim.clock import Clock
+from oxegg.sim.domains import Domain
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
 from oxegg.sim.memory import (
     DRAM_BASE,
@@ -85,13 +86,15 @@ def call(
     timing: bool = True,
     entry: int = 0,
     max_instructions: int = MAX_INSTRUCTIONS,
+    domain: Domain | None = None,
 ) -> CallResult:
     """Run the function at offset ``entry`` of ``code`` by the LP64D calling convention.
 
     Pointers to buffers and integers are passed in a0-a7, in the order of ``arguments``; floats
     (Python floats as binary64, NumPy floats in their format) in fa0-fa7. Buffers lie on 64-byte
-    lines with an inaccessible line between them. Raises ``SimulationError`` for a fault, and for a
-    function that breaks the convention (callee-saved registers).
+    lines with an inaccessible line between them. With ``domain`` floats are elements of a field or
+    rationals, and buffers hold them as ``oxegg.sim.domains`` says. Raises ``SimulationError`` for a
+    fault, and for a function that breaks the convention (callee-saved registers).
     """
     buffers = [argument for argument in arguments if isinstance(argument, Buffer)]
     memory = Memory(_space(buffers))
@@ -99,7 +102,9 @@ def call(
     memory.write(TEXT_BASE, code)
     stack = _place_stack(memory)
     addresses = _place_buffers(memory, machine, buffers)
-    state = State(memory, machine.vlen, accelerators(machine, memory))
+    state = State(
+        memory, machine.vlen, accelerators(machine, memory, domain), domain=domain
+    )
     _pass_arguments(state, arguments, addresses)
     state.x[RA], state.x[SP] = RETURN_ADDRESS, stack
     clock = Clock(machine) if timing else None

@@ -1,13 +1,18 @@
 """From a decoded instruction of OXM-1's own to the function that executes it."""
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from oxegg.isa import Instruction
+from oxegg.sim.domains import Domain, has_float, tile_context
 from oxegg.sim.events import Event, TileEvent
 from oxegg.sim.faults import StateFault
 from oxegg.sim.near_memory_operations import compile_near_memory
 from oxegg.sim.state import State
+from oxegg.sim.tile import Tiles
 from oxegg.sim.tile_operations import compile_tile
+from oxegg.sim.tile_reference import TileReference
+from oxegg.sim.vector import scalar_sources
 from oxegg.sim.vector_memory import Access
 
 Operation = Callable[..., int | None]
@@ -33,7 +38,11 @@ def _tile(
     tiles = state.accelerators.tiles
     if tiles is None:
         raise StateFault(NO_ENGINE.format("tensor engine"))
-    operation = compile_tile(record, values, tiles, state, access)
+    operation = (
+        _tile_over(state.domain, record, values, tiles)
+        if state.domain is not None and has_float(record)
+        else compile_tile(record, values, tiles, state, access)
+    )
     if not access.timed:
         return operation
 
@@ -43,6 +52,22 @@ def _tile(
         return operation(*sources)
 
     return timed
+
+
+def _tile_over(domain: Domain, record: Instruction, values: Values, tiles: Tiles) -> Operation:
+    """A computing tile instruction by the records, over a number domain."""
+
+    def no_memory(*_: int) -> NoReturn:
+        raise AssertionError(f"{record.name} computes on registers")
+
+    reference = TileReference(tiles, no_memory, no_memory, context=tile_context(domain))
+    names = scalar_sources(record)
+    numbers = [int(value) for value in values]
+
+    def operation(*sources: int) -> int | None:
+        return reference.execute(record, numbers, dict(zip(names, sources, strict=True)))
+
+    return operation
 
 
 def _near_memory(

@@ -15,6 +15,7 @@ from oxegg.isa.semantics import Apply
 from oxegg.sim.blocks import MAX_LENGTH, SIMT, Block, BlockSource, Decoded, form_block
 from oxegg.sim.clock import Clock
 from oxegg.sim.custom import compile_custom
+from oxegg.sim.domains import context_for
 from oxegg.sim.events import Event
 from oxegg.sim.faults import (
     Cause,
@@ -48,7 +49,6 @@ from oxegg.sim.machine_mode import MACHINE, SUPERVISOR, Hart
 from oxegg.sim.memory import LINE
 from oxegg.sim.native import HOT_MICROSECONDS, NativeTier, has_native_code
 from oxegg.sim.native_llvm import available
-from oxegg.sim.reference import Context
 from oxegg.sim.simt_run import SimtRun
 from oxegg.sim.state import Mode, State, VectorConfig
 from oxegg.sim.stop import Exited
@@ -66,7 +66,7 @@ HELPERS: dict[str, Any] = {
     "square_root": square_root, "unbox": unbox, "byte_or": byte_or, "byte_reverse": byte_reverse,
     "leading_zeros": leading_zeros, "population": population, "trailing_zeros": trailing_zeros,
     "truncated_quotient": truncated_quotient, "truncated_remainder": truncated_remainder,
-    "Context": Context, "smaller": smaller, "larger": larger,
+    "smaller": smaller, "larger": larger,
 }  # fmt: skip
 
 
@@ -137,6 +137,7 @@ class Engine:
             "fi": state.f_u32, "state": state, "u8": memory.u8, "u16": memory.u16,
             "u32": memory.u32, "u64": memory.u64, "timed": memory.timed,
             "functional": memory.functional, "access": self._access,
+            "Context": context_for(state.domain),
             "access_atomic": self._access_atomic, "access_bytes": self._access_bytes,
             "load_bytes": memory.load_bytes, "store_bytes": memory.store_bytes,
             "store_conditional": self._store_conditional,

@@ -26,6 +26,7 @@ class NearMemoryUnits:
     timing: NearMemory
     channels: int
     memory: Memory
+    kinds: tuple[Lanes, ...] = BY_NUMBER
     lanes: Lanes | None = None
     selected: tuple[int, ...] = ()
     open_row: int | None = None
@@ -57,9 +58,9 @@ class NearMemoryUnits:
             raise StateFault(
                 f"channel mask {mask:#x}: this core has channels 0 to {self.channels - 1}"
             )
-        if kind >= len(BY_NUMBER):
-            raise StateFault(f"element type {kind} is not from 0 to {len(BY_NUMBER) - 1}")
-        self.lanes = lanes = BY_NUMBER[kind]
+        if kind >= len(self.kinds):
+            raise StateFault(f"element type {kind} is not from 0 to {len(self.kinds) - 1}")
+        self.lanes = lanes = self.kinds[kind]
         self.selected = tuple(c for c in range(self.channels) if mask >> c & 1)
         self.open_row = None
         count = self.width // lanes.size

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from oxegg.isa import VType, decode_vtype
 from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.sim.accelerators import NO_ACCELERATORS, Accelerators
+from oxegg.sim.domains import Domain
 from oxegg.sim.ieee import Flags
 from oxegg.sim.memory import Memory
 from oxegg.sim.simt import SimtCore
@@ -68,7 +69,8 @@ class State:
     ``track_flags``: whether float instructions accrue IEEE exceptions in ``flags``. That never
     changes other results, but takes time; see ``oxegg.sim.engine.FlagsObserved``.
     ``fill_agnostic``: whether agnostic elements become ones, so that nobody relies on them, or stay
-    undisturbed.
+    undisturbed. ``domain``: the numbers that floats stand for, IEEE's own by default; see
+    ``oxegg.sim.domains``.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class State:
         *,
         track_flags: bool = False,
         fill_agnostic: bool = True,
+        domain: Domain | None = None,
     ) -> None:
         self.memory = memory
         self.accelerators = accelerators
@@ -98,7 +101,9 @@ class State:
         self.vxsat = 0
         self.frm = 0
         self.flags = Flags()
-        self.track_flags = track_flags
+        self.domain = domain
+        # Only host floats are fast, and they are no elements of another domain.
+        self.track_flags = track_flags or domain is not None
         self.fill_agnostic = fill_agnostic
         self.float_off = False
         self.vector_off = False

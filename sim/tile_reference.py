@@ -87,7 +87,7 @@ class TileReference:
     load: Load
     store: Store
     vector: bytearray = field(default_factory=bytearray)
-    context: type[TileContext] = TileContext
+    context: Callable[..., TileContext] = TileContext
 
     def execute(
         self, record: Instruction, values: Sequence[int], scalars: Mapping[str, int]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from oxegg.isa import Instruction
 from oxegg.isa.semantics import Apply, Expression, Name, names
 from oxegg.sim import ieee
+from oxegg.sim.domains import Domain, context_for, has_float, is_move, refuse_elements
 from oxegg.sim.element_code import FLOAT_RESULT, RING, ElementCode
 from oxegg.sim.host_float import (
     bf16_narrow,
@@ -66,8 +67,43 @@ def elementwise(
     scalars = [o.name for o in record.operands if o.kind in ("x", "f", "imm")]
     code = ElementCode(widths, sew, widths["vd"], views.config.vxrm)
     accrue = views.state.track_flags and raises_flags(record)
-    if accrue or _needs_reference(expression, views.config.frm):
+    domain = views.state.domain
+    if domain is not None and not has_float(record) and not is_move(record):
+        operation = _generated(record, groups, views, code, scalars, sew)
+        return _guarded(domain, operation, groups, views)
+    foreign = domain is not None and has_float(record)
+    if accrue or foreign or _needs_reference(expression, views.config.frm):
         return _by_reference(record, groups, views, widths, scalars, sew)
+    return _generated(record, groups, views, code, scalars, sew)
+
+
+def _guarded(
+    domain: Domain, operation: Callable[..., None], groups: dict[str, Group], views: Views
+) -> Callable[..., None]:
+    """Integer arithmetic that refuses elements of a number domain."""
+    sources = [
+        views.elements(group, views.vl)
+        for group in groups.values()
+        if group.operand.reads and group.width > 1
+    ]
+
+    def guarded(*arguments: int) -> None:
+        refuse_elements(domain, sources)
+        operation(*arguments)
+
+    return guarded
+
+
+def _generated(
+    record: Instruction,
+    groups: dict[str, Group],
+    views: Views,
+    code: ElementCode,
+    scalars: list[str],
+    sew: int,
+) -> Callable[..., None]:
+    """The instruction as generated NumPy code."""
+    expression, widths = record.statements[0].value, dict(code.widths)
     lines = _scalar_lines(record, scalars, sew)
     lines += [f"{name}_u = mask_bits_{name}()" for name, group in groups.items()
               if group.width == 1 and name != "vd"]  # fmt: skip
@@ -202,7 +238,7 @@ def _by_reference(
     mask = (1 << sew) - 1
     nan = scalar_format(record, sew).nan if record.is_float and sew in ieee.FORMATS else 0
     is_float = {o.name for o in record.operands if o.kind == "f"}
-    flags = views.state.flags
+    flags, make = views.state.flags, context_for(views.state.domain)
 
     def operation(*arguments: int) -> None:
         fixed = {
@@ -215,7 +251,7 @@ def _by_reference(
         results = np.zeros(views.vl, f"u{max(8, target.width) // 8}")
         for i in active:
             values = fixed | {name: int(array[i]) for name, array in vectors.items()}
-            context = Context(values, widths, target.width, sew, views.config.frm, flags)
+            context = make(values, widths, target.width, sew, views.config.frm, flags)
             results[i] = context.evaluate(expression) & ((1 << target.width) - 1)
         write(results)
 

@@ -10,6 +10,7 @@ import numpy as np
 from oxegg.isa import Instruction
 from oxegg.isa.semantics import Apply, Expression
 from oxegg.sim import ieee
+from oxegg.sim.domains import fold
 from oxegg.sim.host_float import canonical
 from oxegg.sim.integers import Array
 from oxegg.sim.vector_groups import Group
@@ -289,11 +290,17 @@ def float_fold(name: str) -> Callable[[Site], Operation]:
         step = _fold_with(form, name, mode, flags)
         fast = name.startswith("reduce_fadd") and mode == ieee.NEAREST_EVEN
         fast = fast and not views.state.track_flags
+        domain = views.state.domain
 
         def alone() -> int:
             """Without active elements. The unordered sum may make a NaN canonical, and does."""
             bits = int(start[0])
             return ieee.canonical(form, bits, flags) if name == "reduce_fadd" else bits
+
+        def over_domain() -> None:
+            assert domain is not None
+            chosen = data[views.mask()] if views.masked else data
+            finish(fold(domain, name, form, source, int(start[0]), list(map(int, chosen))))
 
         def operation() -> None:
             chosen = data[views.mask()] if views.masked else data
@@ -311,7 +318,7 @@ def float_fold(name: str) -> Callable[[Site], Operation]:
                 wide = (ieee.fcvt(form, source, int(b), mode, flags) for b in chosen)
                 finish(reduce(step, wide, int(start[0])))
 
-        return operation
+        return operation if domain is None else over_domain
 
     return build
 
