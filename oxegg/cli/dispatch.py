@@ -25,6 +25,7 @@ COMMANDS = {
     "sim": "run a RISC-V ELF program on the simulator",
     "machines": "list, show and check machine configurations",
     "isa": "list, encode and decode instructions",
+    "fuzz": "random kernels, compiled at random, against the reference",
     "check": "re-check a compiled folder from its files alone",
     "rules": "list, check, prove and study rewrite rules",
 }

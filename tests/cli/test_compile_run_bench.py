@@ -43,7 +43,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_options_reach_the_compiler(asked: dict[str, Any], tmp_path: Path) -> None:
     words = "compile k.py:softmax --machine x60 --mode exact --effort max --seconds 5"
-    more = "--size rows=3 --size cols=7 --place dram --without reductions --rules mine.py --unproved"
+    more = "--size rows=3 --size cols=7 --place dram --without reductions"
+    more += " --rules mine.py --unproved"
     assert main([*words.split(), *more.split(), "-o", str(tmp_path / "out")]) == 0
     del asked["answer"]
     assert asked == {

@@ -7,11 +7,11 @@ import pytest
 from oxegg.egraph.audit import audit, audit_rule, blame
 from oxegg.egraph.saturate import Limits
 from oxegg.frontend.suite import load_suite
+from oxegg.fuzz.programs import sample
 from oxegg.ir import TYPES, Axis, Kernel, Output, const, input_, pointwise, reduce
 from oxegg.rules import FAMILIES, all_rules
 from oxegg.rules.pattern import Family, apply, constant, variables
 from oxegg.search.saturation import allowed_rules, prepare
-from tests.end_to_end.random_programs import sample
 
 ROW, COLUMN = Axis("i", 4), Axis("k", 6)
 RIGHT = ("algebra.neg-neg", "algebra.add-neg")

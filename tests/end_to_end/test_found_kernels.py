@@ -17,9 +17,9 @@ import oxegg
 from oxegg.costmodels import load_machine
 from oxegg.errors import LoweringError
 from oxegg.frontend import lower
+from oxegg.fuzz.variants import variants
 from oxegg.verify import check, input_sets
 from oxegg.verify.check import Mode
-from tests.end_to_end.variants import variants
 
 Array = np.ndarray[Any, Any]
 ROWS = Float32[Array, "a=8 b=13"]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from oxegg.costmodels import load_machine
 from oxegg.errors import LoweringError
+from oxegg.fuzz.programs import LONG, SHAPES, SHORT, TYPES, Sample, sample
+from oxegg.fuzz.variants import variants
 from oxegg.verify import check, input_sets
-from tests.end_to_end.random_programs import LONG, SHAPES, SHORT, TYPES, Sample, sample
-from tests.end_to_end.variants import variants
 
 MACHINES = ("ox-tiny", "ox-edge", "ox-card", "ox-dc", "x60", "x280")
 MODES = ("exact", "real", "real", "approx")

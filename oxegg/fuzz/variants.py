@@ -25,7 +25,7 @@ from oxegg.search.programs import Candidate
 from oxegg.search.saturation import allowed_rules, prepare
 
 # What a nest may be refused for; the search tries another one then.
-REFUSED_NESTS = ("register", "would have to end inside itself", "too long for a quick test")
+REFUSED_NESTS = ("register", "would have to end inside itself", "too long to try")
 MOST_COPIES = 12
 LONGEST = 250  # instructions of a program: scheduling and allocation take their time
 LIMITS = Limits(algebra_iterations=3, rows=8000, seconds=8.0)
@@ -57,7 +57,7 @@ def variants(
         candidate = rng.choice(found)
         plan = tuple(_nest(stage, machine, rng) for stage in candidate.stages)
         try:
-            yield _variant(kernel, candidate, plan, machine, mode)
+            yield compiled(kernel, candidate, plan, machine, mode)
         except EmitError as error:
             if not any(reason in str(error) for reason in REFUSED_NESTS):
                 raise
@@ -69,19 +69,17 @@ def variants(
         yield _simplest(kernel, found, machine, mode)
 
 
-def _simplest(
-    kernel: Kernel, found: Sequence[Candidate], machine: Machine, mode: str
-) -> Variant:
+def _simplest(kernel: Kernel, found: Sequence[Candidate], machine: Machine, mode: str) -> Variant:
     """The first program that plain loops can run, a long one if need be."""
     plans = [tuple(nests.generic_nest(stage, machine) for stage in c.stages) for c in found]
     for longest in (LONGEST, sys.maxsize):
         for candidate, plan in zip(found, plans, strict=True):
             with suppress(EmitError):
-                return _variant(kernel, candidate, plan, machine, mode, longest)
-    return _variant(kernel, found[0], plans[0], machine, mode, sys.maxsize)
+                return compiled(kernel, candidate, plan, machine, mode, longest)
+    return compiled(kernel, found[0], plans[0], machine, mode, sys.maxsize)
 
 
-def _variant(
+def compiled(
     kernel: Kernel,
     candidate: Candidate,
     plan: tuple[Nest, ...],
@@ -93,7 +91,7 @@ def _variant(
     stages = list(zip(candidate.stages, plan, strict=True))
     program = lower(physical, stages, machine, exact=mode == "exact")
     if sum(1 for _ in operations(program.body)) > longest:
-        raise EmitError("needs a gentler nest: too long for a quick test")
+        raise EmitError("needs a gentler nest: too long to try")
     code = generate(program, machine)
     place = place_of(kernel, machine, "auto")
     runner = runner_for(kernel, physical, code, machine, place)

@@ -116,7 +116,8 @@ def _function(x: Any, y: Any, a: int, b: int) -> Any:
 
 def _reduced(x: Any, y: Any, a: int, b: int) -> Any:
     del y
-    axis: Any = None if x.ndim == 0 else (None, *range(x.ndim))[b % (x.ndim + 1)]
+    axes: list[int | None] = [None, *range(int(x.ndim))]
+    axis: Any = axes[b % len(axes)]
     return REDUCTIONS[a % len(REDUCTIONS)](bounded(x), axis=axis, keepdims=bool(a & 16))
 
 

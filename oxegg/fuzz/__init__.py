@@ -1,0 +1,1 @@
+"""Random kernels, compiled at random and compared: the differential campaign."""
