@@ -8,11 +8,10 @@ the system call whose number and arguments lie there; device 1, command 1 prints
 from dataclasses import dataclass, field
 
 from oxegg.errors import UsageError
-from oxegg.sim.elf_image import Image
+from oxegg.sim.elf_image import ADDRESS_SPACE, Image
 from oxegg.sim.memory import LINE, Memory
 from oxegg.sim.stop import Exited
 
-MAX_SPACE = 1 << 32
 FREE_BYTES = 16 << 20
 """Memory beyond the program, which such programs take for their stacks and heaps."""
 MEGABYTE = 1 << 20
@@ -33,7 +32,7 @@ def load(image: Image, path: str) -> Memory:
     """Memory with the program in it and free memory behind, all of it ordinary RAM."""
     start = min(address for address, *_ in image.segments) & -LINE
     space = -(-(image.end + FREE_BYTES) // MEGABYTE) * MEGABYTE
-    if space > MAX_SPACE:
+    if space > ADDRESS_SPACE:
         raise UsageError("the program does not fit below 4 GiB", where=path)
     memory = Memory(space, misaligned=True)
     memory.map(start, space - start, "dram", "memory", executable=True)

@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -16,6 +17,8 @@ from oxegg.errors import UsageError
 from oxegg.sim.memory import Memory
 
 EXECUTABLE, WRITABLE = 1, 2
+ADDRESS_SPACE = 1 << 32
+SYMBOL_BYTES = 24
 Segment = tuple[int, bytes, int, bool, bool]
 
 
@@ -44,29 +47,45 @@ class Image:
 def read_image(path: Path) -> Image:
     """The program at ``path``; raises ``UsageError`` for anything but a static RV64 program."""
     try:
-        with path.open("rb") as file:
-            elf = ELFFile(file)
-            if elf["e_machine"] != "EM_RISCV" or elf.elfclass != 64 or elf["e_type"] != "ET_EXEC":
-                raise UsageError(
-                    "not a static RV64 program", where=str(path), hint="link with -static"
-                )
-            segments = tuple(
-                (
-                    s["p_vaddr"],
-                    s.data(),
-                    s["p_memsz"],
-                    bool(s["p_flags"] & WRITABLE),
-                    bool(s["p_flags"] & EXECUTABLE),
-                )
-                for s in elf.iter_segments()
-                if s["p_type"] == "PT_LOAD" and s["p_memsz"]
-            )
-            table = elf.get_section_by_name(".symtab")
-            found = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
-            symbols = {s.name: s["st_value"] for s in found}
-            image = Image(elf["e_entry"], segments, symbols)
+        content = path.read_bytes()
+        image = _parse(content)
+    except UsageError as error:
+        raise UsageError(error.message, where=str(path), hint=error.hint) from error
     except (OSError, ELFError) as error:
         raise UsageError(f"cannot read the program: {error}", where=str(path)) from error
-    if not segments:
+    except Exception as error:
+        # A damaged file can make the parser fail in any way: numbers in it are not checked there.
+        raise UsageError("cannot read the program: it is damaged", where=str(path)) from error
+    if not image.segments:
         raise UsageError("the program has no segments to load", where=str(path))
     return image
+
+
+def _parse(content: bytes) -> Image:
+    elf = ELFFile(BytesIO(content))
+    if elf["e_machine"] != "EM_RISCV" or elf.elfclass != 64 or elf["e_type"] != "ET_EXEC":
+        raise UsageError("not a static RV64 program", hint="link with -static")
+    loaded = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_memsz"]]
+    segments = tuple(_segment(segment.header, content) for segment in loaded)
+    return Image(elf["e_entry"], segments, _symbols(elf, len(content)))
+
+
+def _segment(header: Mapping[str, int], content: bytes) -> Segment:
+    start, size, memory_size = header["p_offset"], header["p_filesz"], header["p_memsz"]
+    address, flags = header["p_vaddr"], header["p_flags"]
+    if start + size > len(content) or size > memory_size:
+        raise UsageError("the program is damaged: a segment reaches beyond the file")
+    if address + memory_size > ADDRESS_SPACE:
+        raise UsageError(f"the program does not fit below 4 GiB: segment at {address:#x}")
+    data = content[start : start + size]
+    return address, data, memory_size, bool(flags & WRITABLE), bool(flags & EXECUTABLE)
+
+
+def _symbols(elf: ELFFile, file_size: int) -> dict[str, int]:
+    """Addresses by name; none if the program is stripped."""
+    table = elf.get_section_by_name(".symtab")
+    if not isinstance(table, SymbolTableSection):
+        return {}
+    if table["sh_entsize"] != SYMBOL_BYTES or table["sh_offset"] + table["sh_size"] > file_size:
+        raise UsageError("the program is damaged: its symbol table reaches beyond the file")
+    return {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oxegg.errors import UsageError
-from oxegg.sim.elf_image import Image
+from oxegg.sim.elf_image import ADDRESS_SPACE, Image
 from oxegg.sim.faults import MemoryFault
 from oxegg.sim.memory import DEFAULT_SPACE, LINE, STACK_BYTES, Memory
 from oxegg.sim.state import State
@@ -12,7 +12,6 @@ from oxegg.sim.stop import Exited
 
 A0, A1, A2, A7, SP = 10, 11, 12, 17, 2
 HEAP_BYTES = 64 << 20
-MAX_SPACE = 1 << 32
 AUXILIARY_PAGE_SIZE = 6
 PAGE = 4096
 BAD_FILE, BAD_ADDRESS, INVALID, NO_SUCH_CALL = -9, -14, -22, -38
@@ -24,7 +23,7 @@ MAX_OUTPUT = 1 << 30
 def load(image: Image, command: Sequence[str]) -> tuple[Memory, int, int]:
     """Memory with the program, heap and stack in it; the heap's start and the initial sp."""
     top = image.end + HEAP_BYTES + STACK_BYTES + 4 * PAGE
-    if top > MAX_SPACE:
+    if top > ADDRESS_SPACE:
         raise UsageError("the program does not fit below 4 GiB", where=command[0])
     memory = Memory(max(DEFAULT_SPACE, 1 << (top - 1).bit_length()), misaligned=True)
     image.place(memory)

@@ -29,6 +29,14 @@ DEFAULT_SPACE = 1 << 29
 Place = Literal["spm", "dram", "near_memory", "device"]
 
 
+class LineTable(mmap.mmap):
+    """One byte per line, zeros at first; unlike a bytearray's, pages come into being by use."""
+
+    def count(self, value: int, first: int = 0, last: int | None = None) -> int:
+        """How many entries in a range have a value."""
+        return self[first:last].count(value)
+
+
 @dataclass(frozen=True)
 class Region:
     """Bytes ``[start, stop)`` of one kind of memory."""
@@ -59,9 +67,9 @@ class Memory:
         self.u32 = view.cast("I")
         self.u64 = view.cast("Q")
         self.bytes = np.frombuffer(self._map, np.uint8)
-        self.functional = bytearray(space >> LINE_SHIFT)
-        self.timed = bytearray(space >> LINE_SHIFT)
-        self.touched = bytearray(space >> LINE_SHIFT)
+        self.functional = LineTable(-1, space >> LINE_SHIFT)
+        self.timed = LineTable(-1, space >> LINE_SHIFT)
+        self.touched = LineTable(-1, space >> LINE_SHIFT)
         self.functional_lines = np.frombuffer(self.functional, np.uint8)
         self.timed_lines = np.frombuffer(self.timed, np.uint8)
         self.touched_lines = np.frombuffer(self.touched, np.uint8)
