@@ -69,10 +69,18 @@ def exponential(format_: Format, value: Pattern, log2_base: float = 1 / LN2) -> 
 
     Below the smallest normal number the result is some number between 0 and it.
     """
-    emax = format_.type.max_exponent
+    low = (1 - format_.type.max_exponent) / log2_base - 0.0001
+    power, r = _reduced_exponent(format_, value, low, log2_base)
+    polynomial = horner(r, [1.0, *coefficients(f"exp.{format_.type}")])
+    return from_bits(format_, integer(format_, "add", bits(format_, polynomial), power))
+
+
+def _reduced_exponent(
+    format_: Format, value: Pattern, low: float, log2_base: float
+) -> tuple[Pattern, Pattern]:
+    """n, shifted to where a float has its exponent, and r; ``value`` is clamped below at ``low``."""
     kind = format_.type.numpy.type
-    high = float(np.nextafter(kind((emax + 1) / log2_base), kind(0)))
-    low = (1 - emax) / log2_base - 0.0001
+    high = float(np.nextafter(kind((format_.type.max_exponent + 1) / log2_base), kind(0)))
     clamped = apply("maxnum", apply("minnum", value, constant(high)), constant(low))
     # Adding 1.5 * 2^fraction_bits leaves the nearest integer in the low bits of the sum.
     magic = constant(1.5 * 2.0**format_.fraction_bits)
@@ -83,9 +91,24 @@ def exponential(format_: Format, value: Pattern, log2_base: float = 1 / LN2) -> 
         r = (clamped - n_float) * constant(LN2)
     else:
         r = fnma(n_float, lower, fnma(n_float, upper, clamped))
-    polynomial = horner(r, [1.0, *coefficients(f"exp.{format_.type}")])
-    shifted = integer(format_, "shl", n, constant(format_.fraction_bits))
-    return from_bits(format_, integer(format_, "add", bits(format_, polynomial), shifted))
+    return integer(format_, "shl", n, constant(format_.fraction_bits)), r
+
+
+def exponential_minus_one(format_: Format, value: Pattern) -> Pattern:
+    """e^x - 1 = 2^n (e^r - 1) + (2^n - 1), in halves so that n = emax + 1 doesn't overflow."""
+    low = -(format_.type.precision + 1) * LN2  # the result is -1 from there on
+    power, r = _reduced_exponent(format_, value, low, 1 / LN2)
+    grown = fma(r * r, horner(r, coefficients(f"expm1.{format_.type}")), r)
+    scale = from_bits(format_, integer(format_, "add", bits(format_, half), power))
+    return two * fma(scale, grown, scale - half)
+
+
+def logarithm_plus_one(value: Pattern) -> Pattern:
+    """log(1 + x) = log(u) x / (u - 1) with u = 1 + x rounded: the errors of u cancel (Kahan)."""
+    above = one + value
+    back = above - one
+    ratio = apply("select", apply("eq", back, value), one, value / back)
+    return apply("select", apply("eq", back, zero), value, apply("log", above) * ratio)
 
 
 def logarithm(format_: Format, value: Pattern) -> Pattern:
@@ -115,13 +138,17 @@ def logarithm(format_: Format, value: Pattern) -> Pattern:
 
 
 def sine(format_: Format, value: Pattern, quarter_turns: int) -> Pattern:
-    """sin(x + quarter_turns pi/2): reduction to |r| <= pi/4 in three parts, for |x| <= 1e4."""
+    """sin(x + quarter_turns pi/2): reduction to |r| <= pi/4 in three parts, for |x| <= 1e4.
+
+    Beyond that r loses digits as x itself has none to give; it is kept where sines are sines.
+    """
     t = format_
     n, n_float = nearest(t, value * constant(2 / np.pi))
     parts = _split_half_pi(t)
     r = value
     for part in parts:
         r = fnma(n_float, part, r)
+    r = apply("maxnum", apply("minnum", r, one), constant(-1.0))
     quadrant = integer(t, "add", n, constant(quarter_turns)) if quarter_turns else n
     square = r * r
     sine_ = fma(r * square, horner(square, coefficients(f"sin.{t.type}")), r)
@@ -191,7 +218,9 @@ def _rows() -> None:
 
         rule("exp", exponential(t, x), "2^n times a polynomial", 3)
         rule("exp2", exponential(t, x, 1.0), "2^n times a polynomial", 3)
+        rule("expm1", exponential_minus_one(t, x), "2^n times a polynomial, and 2^n - 1", 2)
         rule("log", logarithm(t, x), "e ln 2 plus a polynomial", 2)
+        rule("log1p", logarithm_plus_one(x), "log(1 + x), corrected for the rounding of 1 + x", 3)
         rule("log2", apply("log", x) * constant(1 / LN2), "log2 x = log x / ln 2", 4)
         rule("sin", sine(t, x, 0), "quadrant and polynomial", 2)
         rule("cos", sine(t, x, 1), "quadrant and polynomial", 2)
@@ -207,29 +236,29 @@ def _rows() -> None:
                     types=(t.type,), error_ulps=3, phase="elementary",
                     doc="7-bit estimate and Newton; wrong at 0 and infinity")  # fmt: skip
     functions = (
-        "exp",
-        "exp2",
-        "log",
-        "log2",
-        "sin",
-        "cos",
-        "tanh",
-        "erf",
-        "sigmoid",
+        "exp", "exp2", "expm1", "log", "log2", "log1p", "sin", "cos", "tanh", "erf", "sigmoid",
         "rsqrt",
-    )
+    )  # fmt: skip
     for narrow in (F16, BF16):
-        for name in (*functions, "sqrt", "reciprocal"):
-            FAMILY.rule(f"{name}-{narrow}-in-f32", apply(name, x),
-                        convert(apply(name, convert(x, narrow, F32), of=F32), F32, narrow),
+        for name in (*functions, *(("sqrt", "reciprocal") if narrow is F16 else ())):
+            FAMILY.rule(f"{name}-{narrow}-in-f32", apply(name, x), _in_single(name, narrow, x),
                         kind="real", types=(narrow,), error_ulps=1, phase="elementary",
                         doc="in f32, rounded once more")  # fmt: skip
-    for name in ("add", "sub", "mul", "div", "min", "max", "minnum", "maxnum"):
-        y = variables("y")[0]
-        FAMILY.rule(f"{name}-bf16-in-f32", apply(name, x, y),
-                    convert(apply(name, convert(x, BF16, F32), convert(y, BF16, F32), of=F32), F32, BF16),
+    (y,) = variables("y")
+    two_operands = ("add", "sub", "mul", "div", "min", "max", "minnum", "maxnum")
+    for name, operands in [
+        *((name, (x, y)) for name in two_operands),
+        *((name, (x,)) for name in ("sqrt", "reciprocal")),
+    ]:
+        FAMILY.rule(f"{name}-bf16-in-f32", apply(name, *operands), _in_single(name, BF16, *operands),
                     kind="exact", types=(BF16,), phase="elementary",
                     doc="24 >= 2 * 8 + 2 bits: the second rounding is harmless")  # fmt: skip
+
+
+def _in_single(name: str, narrow: ElementType, *operands: Pattern) -> Pattern:
+    """An operation on a 16-bit format as one on f32."""
+    wide = apply(name, *(convert(operand, narrow, F32) for operand in operands), of=F32)
+    return convert(wide, F32, narrow)
 
 
 _rows()

@@ -19,6 +19,7 @@ import numpy as np
 from oxegg.rules.approximation import Array, exp_coefficients, fit
 
 FILE = Path(__file__).with_name("coefficients.json")
+EXP_LIMIT = math.log(2) / 2 * 1.001
 SINE_LIMIT = float(np.pi / 4) ** 2 * 1.01
 LOG_LOW, LOG_HIGH = float(np.sqrt(0.5)) - 1, float(np.sqrt(2)) - 1
 TANH_BORDER = {"f32": 0.625, "f64": 0.35}
@@ -35,6 +36,12 @@ def coefficients(name: str) -> tuple[float, ...]:
 @cache
 def _kept() -> dict[str, list[float]]:
     return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
+def _expm1_tail(v: Array) -> Array:
+    """(e^v - 1 - v) / v^2"""
+    w = v.astype(np.longdouble)
+    return np.asarray(sum(w ** (k - 2) / _factorial(k) for k in range(2, 26))).astype(np.float64)
 
 
 def _log_tail(v: Array) -> Array:
@@ -79,6 +86,8 @@ def _factorial(n: int) -> np.longdouble:
 FITS: dict[str, Callable[[], list[float]]] = {
     "exp.f32": lambda: list(exp_coefficients(5, 0)),
     "exp.f64": lambda: list(exp_coefficients(12, 2)),
+    "expm1.f32": lambda: fit(_expm1_tail, -EXP_LIMIT, EXP_LIMIT, 5),
+    "expm1.f64": lambda: fit(_expm1_tail, -EXP_LIMIT, EXP_LIMIT, 12),
     "log.f32": lambda: fit(_log_tail, LOG_LOW, LOG_HIGH, 9),
     "log.f64": lambda: fit(_log_tail, LOG_LOW, LOG_HIGH, 20),
     "sin.f32": lambda: fit(_sin_tail, 0, SINE_LIMIT, 4),

@@ -20,7 +20,8 @@ from oxegg.rules.wellformed import operand_types
 Array = npt.NDArray[Any]
 # Where a function is used: from, to (for positive numbers of that size and their negatives).
 DOMAINS = {
-    "exp": (1e-30, 87.0), "exp2": (1e-30, 125.0), "log": (1e-37, 1e37), "log2": (1e-37, 1e37),
+    "exp": (1e-30, 87.0), "exp2": (1e-30, 125.0), "expm1": (1e-30, 87.0), "log": (1e-37, 1e37),
+    "log2": (1e-37, 1e37), "log1p": (1e-30, 1e37),
     "sin": (1e-30, 1e4), "cos": (1e-30, 1e4), "tanh": (1e-30, 30.0), "erf": (1e-30, 10.0),
     "sigmoid": (1e-30, 80.0), "gelu": (1e-10, 5.0), "sqrt": (1e-37, 1e37), "rsqrt": (1e-37, 1e37),
     "reciprocal": (1e-37, 1e37),

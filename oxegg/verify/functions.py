@@ -34,13 +34,15 @@ class Function:
     """``spread(x, y, b)`` as above; ``scale(x, y)`` is what relative accuracy is relative to.
 
     ``reduced``: implementations multiply or shift the argument first (x * log2 e, x mod 2 pi),
-    which costs one more rounding of it.
+    which costs one more rounding of it. ``flushes``: of a result below the smallest normal number
+    they may make anything between 0 and that.
     """
 
     evaluate: Callable[[Array], Array]
     spread: Callable[[Array, Array, Array], Array]
     scale: Callable[[Array, Array], Array] = _result
     reduced: bool = False
+    flushes: bool = False
 
 
 def _relative(b: Array, x: Array) -> Array:
@@ -84,8 +86,9 @@ def _row(
     spread: Callable[[Array, Array, Array], Array],
     scale: Callable[[Array, Array], Array] = _result,
     reduced: bool = False,
+    flushes: bool = False,
 ) -> tuple[str, Function]:
-    return name, Function(FUNCTIONS[name], spread, scale, reduced)
+    return name, Function(FUNCTIONS[name], spread, scale, reduced, flushes)
 
 
 _LN2 = math.log(2)
@@ -95,8 +98,8 @@ TABLE: dict[str, Function] = dict(
         ("sqrt", Function(np.sqrt, _sqrt_spread)),
         ("reciprocal", Function(np.reciprocal, _reciprocal_spread)),
         _row("rsqrt", _rsqrt_spread),
-        _row("exp", lambda x, y, b: y * np.expm1(b), reduced=True),
-        _row("exp2", lambda x, y, b: y * np.expm1(b * _LN2), reduced=True),
+        _row("exp", lambda x, y, b: y * np.expm1(b), reduced=True, flushes=True),
+        _row("exp2", lambda x, y, b: y * np.expm1(b * _LN2), reduced=True, flushes=True),
         _row("expm1", lambda x, y, b: (y + 1) * np.expm1(b)),
         _row("log", lambda x, y, b: -np.log1p(-_relative(b, x))),
         _row("log2", lambda x, y, b: -np.log1p(-_relative(b, x)) / _LN2),
@@ -107,7 +110,7 @@ TABLE: dict[str, Function] = dict(
         _row(
             "erf", lambda x, y, b: b * np.exp(-(_nearest_zero(x, b) ** 2)) * 2 / math.sqrt(math.pi)
         ),
-        _row("sigmoid", _sigmoid_spread, reduced=True),
+        _row("sigmoid", _sigmoid_spread, reduced=True, flushes=True),
         # x * (1 + erf(x / sqrt 2)) / 2 cancels for negative x: accurate relative to |x|
         _row("gelu", _gelu_spread, _argument, True),
     ]

@@ -17,7 +17,15 @@ import numpy.typing as npt
 from oxegg.ir import Term
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BOOL
-from oxegg.verify.enclosure import Accuracy, Enclosure, Rule, both_defined, discrete, seal
+from oxegg.verify.enclosure import (
+    Accuracy,
+    Enclosure,
+    Rule,
+    both_defined,
+    discrete,
+    seal,
+    smallest_normal,
+)
 from oxegg.verify.formats import bitcast, convert, float_from_integer, to_integer
 from oxegg.verify.functions import TABLE, Function
 from oxegg.verify.ring import add, multiply, scale, underflows
@@ -91,6 +99,9 @@ def _apply(term: Term, x: Enclosure, function: Function, relative: float, unit: 
     y = np.asarray(function.evaluate(x.value))
     spread = function.spread(x.value, y, b) + relative * function.scale(x.value, y)
     spread = spread + (relative / unit + 1) * underflows(term, np.abs(y).astype(np.float64))
+    if function.flushes:
+        tiny = smallest_normal(term.type)
+        spread = spread + np.where(np.abs(y) < tiny, tiny, 0.0)
     error = spread.astype(np.float64)
     error = np.where(np.isnan(error), np.inf, error)
     return seal(term.type, _settled_leaf(y, error, x, unit))

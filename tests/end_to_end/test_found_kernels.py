@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jaxtyping import Bool, Float32, UInt32
+from jaxtyping import BFloat16, Bool, Float32, Float64, UInt32
 
 import oxegg
 from oxegg.costmodels import load_machine
@@ -37,6 +37,13 @@ CASES: dict[str, tuple[Mode, Callable[..., Any], tuple[Any, ...]]] = {
     ),
     "concatenations of concatenations along axes of one name": (
         "exact", lambda x: np.pad(x, 2, mode="edge"), (ROWS,),
+    ),
+    "cosine of large numbers": ("real", lambda x: np.cos(x * 1e9), (Float64[Array, "a=17"],)),
+    "remainder in bfloat16": (
+        "exact", lambda x: (x // 0.75, np.remainder(x, 3)), (BFloat16[Array, "a=17"],),
+    ),
+    "small differences of logarithms and powers": (
+        "real", lambda x: np.sinh(x) + np.log1p(np.expm1(np.abs(x))), (ROWS,),
     ),
     "u32 and its low half": (
         "exact", lambda x: (x.astype(np.uint16), x.astype(np.int32).astype(np.uint16)),

@@ -244,6 +244,15 @@ A_VALUES = np.array([1, 1.0000001, 0.9999999, 2, -3, 1e-3], np.float32)
 B_VALUES = np.full(6, 100.3, np.float32)
 
 
+def test_powers_below_the_smallest_normal_number_may_be_flushed_to_it() -> None:
+    x = np.array([-200.0, -88.0, -80.0], np.float32)
+    bounds = one(pointwise("exp", input_("x", F32, (Axis("n", 3),))), x=x)
+    tiny = 2.0**-126
+    assert bounds.error[0] == pytest.approx(tiny, rel=1e-3)
+    assert tiny < bounds.error[1] < 1.1 * tiny
+    assert bounds.error[2] < 1e-4 * math.exp(-80)
+
+
 def test_an_undecided_comparison_allows_both_branches() -> None:
     condition = pointwise("lt", ROUNDED, const(1, F32))
     bounds = one(pointwise("select", condition, A, const(50, F32)), a=A_VALUES, b=B_VALUES)
