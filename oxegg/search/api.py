@@ -22,7 +22,7 @@ from oxegg.search.costs import Objective
 from oxegg.search.driver import EFFORTS, Job, Search, Trial, baseline, peak_memory_mb, search
 from oxegg.search.saturation import MODES, check_switches, own_rules
 from oxegg.search.work import kernel_roofline
-from oxegg.verify import Verdict, check
+from oxegg.verify import Verdict, check, field_check
 
 APPROXIMATION_ULPS = 16
 DEEPEST_RECURSION = 20_000
@@ -99,6 +99,7 @@ def compile_kernel(
     )
     proof = prove_program(found, job)
     report = make_report(job, found, generic.best if generic else None, verdict, proof)
+    report["field_check"] = field_check(lowered, found.best.runner.over).agrees
     report["seconds"]["total"] = round(time.monotonic() - started, 3)
     named = target.name if isinstance(machine, Machine) else machine
     return CompiledKernel(found, report, proof, _source(source), machine_file(named))

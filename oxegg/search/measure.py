@@ -16,6 +16,7 @@ from oxegg.emit.physical import PhysicalProgram
 from oxegg.ir.term import Kernel
 from oxegg.ir.types import U8
 from oxegg.sim import Buffer, CallResult, call
+from oxegg.sim.domains import Domain
 
 Array = npt.NDArray[Any]
 Place = Literal["spm", "dram"]
@@ -32,8 +33,10 @@ class Runner:
     machine: Machine
     place: Place
 
-    def call(self, inputs: Sequence[Array], *, timing: bool) -> CallResult:
-        """Run once. ``inputs`` in parameter order."""
+    def call(
+        self, inputs: Sequence[Array], *, timing: bool, domain: Domain | None = None
+    ) -> CallResult:
+        """Run once, floats as elements of ``domain`` if given. ``inputs`` in parameter order."""
         arguments: list[Buffer | np.generic] = []
         for item, value in zip(self.program.inputs, inputs, strict=True):
             if isinstance(item, ArrayBuffer):
@@ -44,7 +47,7 @@ class Runner:
         arguments += [Buffer(b.bytes, self.place) for b in self.program.outputs]
         if self.program.scratch:
             arguments.append(self._scratch(arguments))
-        return call(self.code, self.machine, arguments, timing=timing)
+        return call(self.code, self.machine, arguments, timing=timing, domain=domain)
 
     def _scratch(self, arguments: Sequence[Buffer | np.generic]) -> Buffer:
         """Scratch memory: beside the arrays, or in DRAM where they leave too little room."""
@@ -62,6 +65,10 @@ class Runner:
             stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
             arrays.append(raw.view(stored).astype(dtype).reshape(shape))
         return arrays
+
+    def over(self, inputs: Sequence[Array], domain: Domain) -> list[Array]:
+        """The outputs of a run over a number domain; their floats are what it makes of elements."""
+        return self.results(self.call(inputs, timing=False, domain=domain))
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
         return self.results(self.call(inputs, timing=False))

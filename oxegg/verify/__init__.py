@@ -2,6 +2,18 @@
 
 from oxegg.verify.bounds import Bounds, analyse
 from oxegg.verify.check import Failure, Mode, Verdict, check
+from oxegg.verify.field import FieldVerdict, field_check
 from oxegg.verify.inputs import InputSet, input_sets
 
-__all__ = ["Bounds", "Failure", "InputSet", "Mode", "Verdict", "analyse", "check", "input_sets"]
+__all__ = [
+    "Bounds",
+    "Failure",
+    "FieldVerdict",
+    "InputSet",
+    "Mode",
+    "Verdict",
+    "analyse",
+    "check",
+    "field_check",
+    "input_sets",
+]
