@@ -441,7 +441,7 @@ class Engine:
             case NeedsBytes():
                 self.state.bytewise_next = True
                 return decoded.pc
-            case IndexError() if text:
+            case IndexError():
                 fault = self._outside(text, variables)
             case Fault():
                 fault = error
@@ -454,7 +454,8 @@ class Engine:
     def _outside(self, line: str, variables: Mapping[str, Any]) -> Fault:
         """The fault of a scalar access whose address isn't even in the tables of lines."""
         found = ACCESS_CALL.search(line)
-        assert found is not None, line
+        if found is None:  # of a thread in SIMT mode, whose code is elsewhere
+            return MemoryFault("access outside the address space")
         address, size, write = variables[found[1]], int(found[2]), found[3] == "True"
         try:
             self.state.memory.region(address, size, write=write)

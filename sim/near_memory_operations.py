@@ -164,6 +164,7 @@ def _store(command: Command) -> Operation:
 
 def _zero(command: Command) -> Operation:
     def zero(repeat: int) -> None:
+        command.units.active()
         command.units.h[:, command.numbers(repeat)] = 0
         command.note(NearMemoryEvent(repeat, 0, 0))
 
