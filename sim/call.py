@@ -31,6 +31,7 @@ RETURN_ADDRESS = TEXT_BASE - 4
 SPACE_STEP = 1 << 20
 A0, FA0, RA, SP = 10, 10, 1, 2
 ARGUMENT_REGISTERS = 8
+STACK_ALIGNMENT = 16
 CALLEE_SAVED_X = (2, 3, 4, 8, 9, *range(18, 28))
 CALLEE_SAVED_F = (8, 9, *range(18, 28))
 
@@ -90,11 +91,12 @@ def call(
 ) -> CallResult:
     """Run the function at offset ``entry`` of ``code`` by the LP64D calling convention.
 
-    Pointers to buffers and integers are passed in a0-a7, in the order of ``arguments``; floats
-    (Python floats as binary64, NumPy floats in their format) in fa0-fa7. Buffers lie on 64-byte
-    lines with an inaccessible line between them. With ``domain`` floats are elements of a field or
-    rationals, and buffers hold them as ``oxegg.sim.domains`` says. Raises ``SimulationError`` for a
-    fault, and for a function that breaks the convention (callee-saved registers).
+    Pointers to buffers and integers are passed in a0-a7, in the order of ``arguments``, then on the
+    stack; floats (Python floats as binary64, NumPy floats in their format) in fa0-fa7. Buffers lie
+    on 64-byte lines with an inaccessible line between them. With ``domain`` floats are elements of
+    a field or rationals, and buffers hold them as ``oxegg.sim.domains`` says. Raises
+    ``SimulationError`` for a fault, and for a function that breaks the convention (callee-saved
+    registers).
     """
     buffers = [argument for argument in arguments if isinstance(argument, Buffer)]
     memory = Memory(_space(buffers))
@@ -105,8 +107,8 @@ def call(
     state = State(
         memory, machine.vlen, accelerators(machine, memory, domain), domain=domain
     )
-    _pass_arguments(state, arguments, addresses)
-    state.x[RA], state.x[SP] = RETURN_ADDRESS, stack
+    state.x[RA] = RETURN_ADDRESS
+    state.x[SP] = _pass_arguments(state, stack, arguments, addresses)
     clock = Clock(machine) if timing else None
     engine = Engine(state, clock)
     saved = _saved_registers(state)
@@ -173,7 +175,10 @@ def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) 
     return addresses
 
 
-def _pass_arguments(state: State, arguments: Sequence[Argument], addresses: Sequence[int]) -> None:
+def _pass_arguments(
+    state: State, stack: int, arguments: Sequence[Argument], addresses: Sequence[int]
+) -> int:
+    """Put the arguments into registers and below ``stack``; gives the stack pointer."""
     integers: list[int] = []
     floats: list[float | np.generic] = []
     places = iter(addresses)
@@ -184,12 +189,20 @@ def _pass_arguments(state: State, arguments: Sequence[Argument], addresses: Sequ
             integers.append(int(np.asarray(argument)))
         else:
             floats.append(argument)
-    if max(len(integers), len(floats)) > ARGUMENT_REGISTERS:
-        raise UsageError(f"at most {ARGUMENT_REGISTERS} arguments of each kind are in registers")
-    for i, value in enumerate(integers):
-        state.x[A0 + i] = value & (1 << 64) - 1
+    if len(floats) > ARGUMENT_REGISTERS:
+        raise UsageError(
+            f"more than {ARGUMENT_REGISTERS} floating-point scalars",
+            hint="pass the scalars in an array",
+        )
+    words = [value & (1 << 64) - 1 for value in integers]
+    for i, word in enumerate(words[:ARGUMENT_REGISTERS]):
+        state.x[A0 + i] = word
     for i, value in enumerate(floats):
         state.f_u64[FA0 + i] = _float_bits(value)
+    rest = b"".join(word.to_bytes(8, "little") for word in words[ARGUMENT_REGISTERS:])
+    pointer = stack - -(-len(rest) // STACK_ALIGNMENT) * STACK_ALIGNMENT
+    state.memory.write(pointer, rest)
+    return pointer
 
 
 def _float_bits(value: float | np.generic) -> int:

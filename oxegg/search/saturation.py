@@ -9,7 +9,7 @@ from pathlib import Path
 from oxegg.egraph.encode import encode
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, read_out
 from oxegg.egraph.saturate import Limits, Saturated, saturate
-from oxegg.errors import RuleError, UsageError
+from oxegg.errors import LoweringError, RuleError, UsageError
 from oxegg.ir.term import Kernel
 from oxegg.ir.types import ElementType
 from oxegg.rules import FAMILIES, all_rules
@@ -20,6 +20,7 @@ from oxegg.rules.pattern import Rule
 VECTOR_ENGINE = "vector-engine"  # switched off like a rule family: scalar programs only
 TENSOR_ENGINE = "tensor-engine"
 MODES = ("exact", "real", "approx")
+MOST_FLOAT_SCALARS = 8  # fa0 to fa7
 _ALLOWED_KINDS = {
     "exact": ("exact",),
     "real": ("exact", "real"),
@@ -103,6 +104,16 @@ def own_rules(files: Sequence[str | Path], mode: str, unproved: bool) -> tuple[R
     return tuple(rows)
 
 
+def _check_parameters(kernel: Kernel) -> None:
+    scalars = sum(1 for term in kernel.inputs if not term.axes and term.type.is_float)
+    if scalars > MOST_FLOAT_SCALARS:
+        raise LoweringError(
+            f"{scalars} floating-point scalar parameters, there are registers for"
+            f" {MOST_FLOAT_SCALARS}",
+            hint="pass the scalars in an array",
+        )
+
+
 def prepare(
     kernel: Kernel,
     allowed: Callable[[Rule], bool],
@@ -119,6 +130,7 @@ def prepare(
     ``trusted``: whose evidence suffices (default: for mode "real"); ``more``: rules beside oxegg's
     own.
     """
+    _check_parameters(kernel)
     encoding = encode(kernel)
     roots = [f"(Mem (Id {n}) {OUTPUT_LAYOUT + i})" for i, n in enumerate(encoding.roots)]
     lanes = [i for i, axis in enumerate(encoding.axes) if vector and axis.size > 1]

@@ -45,6 +45,9 @@ CASES: dict[str, tuple[Mode, Callable[..., Any], tuple[Any, ...]]] = {
     "small differences of logarithms and powers": (
         "real", lambda x: np.sinh(x) + np.log1p(np.expm1(np.abs(x))), (ROWS,),
     ),
+    "more arrays than argument registers": (
+        "exact", lambda x: (*[x[i] + i for i in range(8)], x.T), (ROWS,),
+    ),
     "u32 and its low half": (
         "exact", lambda x: (x.astype(np.uint16), x.astype(np.int32).astype(np.uint16)),
         (UInt32[Array, "a=17"],),
@@ -93,3 +96,12 @@ def test_refused(name: str) -> None:
     with pytest.raises(LoweringError, match=message) as refused:
         oxegg.compile(function, machine="ox-tiny", peers=())
     assert "write the loop in Python" in (refused.value.hint or "")
+
+
+def test_more_float_scalars_than_registers() -> None:
+    names = [f"x{i}" for i in range(9)]
+    namespace: dict[str, Any] = {}
+    exec(f"def many({', '.join(names)}):\n    return {' + '.join(names)}", namespace)
+    namespace["many"].__annotations__ = dict.fromkeys(names, Float32[Array, ""])
+    with pytest.raises(LoweringError, match="9 floating-point scalar parameters"):
+        oxegg.compile(namespace["many"], machine="ox-tiny", peers=())

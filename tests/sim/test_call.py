@@ -30,6 +30,14 @@ def test_arguments_follow_the_calling_convention():
     assert result.returned == 0x0800_0000
 
 
+def test_more_than_eight_integers_continue_on_the_stack():
+    lines: list[Line] = [("ld", 5, 0, 2), ("ld", 6, 8, 2), ("sub", 5, 5, 6), ("sd", 5, 0, 10)]
+    result = run(lines, Buffer(8), *range(1, 8), -100, 5)
+    assert result.arrays[0].view(np.int64).tolist() == [-105]
+    with pytest.raises(UsageError, match="more than 8 floating-point scalars"):
+        run([], *[1.5] * 9)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
