@@ -2,17 +2,20 @@
 
 import argparse
 import re
+from pathlib import Path
 
 from oxegg.cli.operands import parse_operands
 from oxegg.cli.options import add_common_options
-from oxegg.cli.output import put_json, show, table
+from oxegg.cli.output import put_json, show, table, write_atomically
 from oxegg.errors import UsageError
 from oxegg.isa import TABLE, Instruction, assembly, decode, encode
+from oxegg.isa.manual import manual
 
 EXAMPLE = """\
   oxegg isa list vfmacc
   oxegg isa encode 'vfmacc.vf v8, fa0, v16, v0.t'
-  oxegg isa decode 0xb1055457"""
+  oxegg isa decode 0xb1055457
+  oxegg isa doc -o docs/isa"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     decoder = verbs.add_parser("decode", help="32-bit words as assembly text")
     decoder.add_argument("words", nargs="+", metavar="WORD")
     decoder.set_defaults(run=_decode)
-    for verb in (listing, coder, decoder):
+    writer = verbs.add_parser("doc", help="the ISA manual, one Markdown page per extension")
+    writer.add_argument(
+        "-o", "--output", metavar="DIR", default="docs/isa", help="folder to write (docs/isa)"
+    )
+    writer.set_defaults(run=_doc)
+    for verb in (listing, coder, decoder, writer):
         add_common_options(verb)
 
 
@@ -89,4 +97,19 @@ def _decode(arguments: argparse.Namespace) -> int:
         rows.append({"word": f"{word:#010x}", "assembly": assembly(instruction.name, values)})
     if not put_json(rows, arguments.json):
         show(*(f"{row['word']}  {row['assembly']}" for row in rows))
+    return 0
+
+
+def _doc(arguments: argparse.Namespace) -> int:
+    folder = Path(arguments.output)
+    pages = manual()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in pages.items():
+            write_atomically(folder / name, text)
+    except OSError as error:
+        raise UsageError(f"cannot write the manual: {error}", where=str(folder)) from error
+    files = [str(folder / name) for name in pages]
+    if not put_json({"files": files}, arguments.json):
+        show(f"{len(files)} pages in {folder}")
     return 0

@@ -1,6 +1,7 @@
 """``oxegg isa``: typed instructions become the words that llvm-mc 22 gives for the same text."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,10 @@ def test_what_can_not_be_encoded(
 def test_what_can_not_be_decoded(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["isa", "decode", word]) == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_the_manual_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["isa", "doc", "-o", str(tmp_path / "isa"), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert len(files) > 15
+    assert all(Path(file).read_text().startswith("# ") for file in files)
