@@ -26,6 +26,9 @@ COMMANDS = {
     "machines": "list, show and check machine configurations",
     "isa": "list, encode and decode instructions",
     "fuzz": "random kernels, compiled at random, against the reference",
+    "explain": "the chain of rules behind a compiled kernel",
+    "why": "why an instruction of a compiled kernel is there",
+    "why-not": "why an instruction isn't used",
     "check": "re-check a compiled folder from its files alone",
     "rules": "list, check, prove and study rewrite rules",
 }
@@ -88,7 +91,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == chosen:
-            module = import_module(f"oxegg.cli.{name}")
+            module = import_module(f"oxegg.cli.{name.replace('-', '_')}")
             command.epilog = f"example:\n{module.EXAMPLE}"
             module.configure(command)
             if hasattr(module, "run"):  # without it the command has verbs, each with its own

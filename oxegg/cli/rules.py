@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from oxegg.cli import study_rules
 from oxegg.cli.options import add_common_options
 from oxegg.cli.output import progress, put_json, show, table
 from oxegg.errors import UsageError
@@ -53,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     prover.add_argument("--timeout", type=float, default=10.0, metavar="S", help="per question")
     prover.add_argument("-j", "--jobs", type=int, default=2)
     prover.add_argument("--again", action="store_true", help="disregard what is known")
+    study_rules.configure(verb)
     new = verb("new", "append a row to a rule file, and a kernel test", _new)
     new.add_argument("name", metavar="FAMILY.NAME")
     watcher = verb("watch", "check the rules of a file whenever it changes", _watch)

@@ -1,0 +1,118 @@
+"""``oxegg rules cover``, ``blame``, ``implied`` and ``mine``: rules at work."""
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from oxegg.cli.options import add_machine_option, split_kernel
+from oxegg.cli.output import put_json, show, table
+from oxegg.errors import UsageError
+from oxegg.ir.types import TYPES
+from oxegg.rules import all_rules
+from oxegg.rules.load import load_all
+from oxegg.rules.pattern import Rule
+from oxegg.rules.text import rule_text
+
+AddVerb = Callable[[str, str, object], argparse.ArgumentParser]
+DEFAULT_OPERATIONS = ("add", "sub", "and", "or", "xor")
+
+
+def configure(verb: AddVerb) -> None:
+    """Declare the verbs."""
+    cover = verb("cover", "which rules matched, and which programs needed, on kernels", _cover)
+    cover.add_argument("kernels", nargs="+", metavar="FILE[:KERNEL]|ROW", help="or a suite row")
+    add_machine_option(cover)
+    culprit = verb("blame", "which rules make a kernel's e-graph grow", _blame)
+    culprit.add_argument("kernel", metavar="FILE[:KERNEL]")
+    culprit.add_argument("--mode", choices=("exact", "real", "approx"), default="real")
+    derived = verb("implied", "whether a rule follows from the others", _implied)
+    derived.add_argument("name", metavar="NAME")
+    miner = verb("mine", "candidate rules: small equal terms, proved and not implied", _mine)
+    miner.add_argument("operations", nargs="*", default=list(DEFAULT_OPERATIONS), metavar="OP")
+    miner.add_argument("--type", default="i32", metavar="TYPE")
+    miner.add_argument("--most", type=int, default=10, metavar="N")
+
+
+def _cover(arguments: argparse.Namespace) -> int:
+    import oxegg
+    from oxegg.frontend.suite import load_suite
+
+    suite = {row.name: row for row in load_suite()}
+    more = load_all(arguments.rules)
+    matched: dict[str, int] = {}
+    needed: dict[str, list[str]] = {}
+    for word in arguments.kernels:
+        path, name = split_kernel(word)
+        source = suite[word].lower() if word in suite else path
+        compiled = oxegg.compile(source, kernel=name, machine=arguments.machine, peers=(),
+                                 rules=arguments.rules)  # fmt: skip
+        for full, count in compiled.search.prepared.saturated.matches.items():
+            rule, at, _ = full.partition("@")
+            if at:
+                rule = rule.removesuffix("<-")
+                matched[rule] = matched.get(rule, 0) + count
+        for rule in compiled.report["rules"]:
+            needed.setdefault(rule, []).append(compiled.report["kernel"])
+    rows = [
+        {"rule": r.name, "matches": matched.get(r.name, 0), "needed_by": needed.get(r.name, [])}
+        for r in [*all_rules(), *more]
+    ]
+    if not put_json(rows, arguments.json):
+        shown = [(r["rule"], r["matches"], " ".join(needed.get(str(r["rule"]), [])))
+                 for r in rows if r["matches"]]  # fmt: skip
+        show(table(("rule", "matches", "needed by"), shown))
+        show(f"{len(rows) - len(shown)} of {len(rows)} rules never matched on these kernels")
+    return 0
+
+
+def _blame(arguments: argparse.Namespace) -> int:
+    from oxegg.frontend import lower
+    from oxegg.rule_lab.study import blame
+
+    path, name = split_kernel(arguments.kernel)
+    kernel = lower(path, name, {})
+    found = blame(kernel, arguments.mode, load_all(arguments.rules))
+    ranked = sorted(found.without, key=lambda rule: -found.share(rule))
+    rows = [
+        {"rule": r, "matches": found.whole.matches[r], "rows_without": found.without[r].rows[-1],
+         "share": round(found.share(r), 4)}
+        for r in ranked
+    ]  # fmt: skip
+    if put_json({"rows": found.whole.rows, "rules": rows}, arguments.json):
+        return 0
+    growth = " ".join(f"{n:,}" for n in found.whole.rows)
+    show(f"rows by iteration: {growth}{' (stopped at its limit)' if found.whole.stopped else ''}")
+    cells = [
+        (r, found.whole.matches[r], found.without[r].rows[-1], f"{100 * found.share(r):.0f} %")
+        for r in ranked
+    ]
+    show(table(("rule", "matches", "rows without it", "share"), cells))
+    if ranked and found.share(ranked[0]) > 0.5:
+        show(f"  hint: {ranked[0]} makes most of it; restrict it, or compile --without {ranked[0]}")
+    return 0
+
+
+def _implied(arguments: argparse.Namespace) -> int:
+    from oxegg.rule_lab.study import implied
+
+    rules: Sequence[Rule] = [*all_rules(), *load_all(arguments.rules)]
+    rule = next((r for r in rules if r.name == arguments.name), None)
+    if rule is None:
+        raise UsageError(f"there is no rule {arguments.name!r}", hint="see `oxegg rules list`")
+    rows = {str(t): implied(rule, t, [r for r in rules if t in r.types]) for t in rule.types}
+    if not put_json(rows, arguments.json):
+        show(rule_text(rule))
+        for type_, by in rows.items():
+            show(f"  {type_}: {'not implied' if by is None else 'follows from ' + ', '.join(by)}")
+    return 0
+
+
+def _mine(arguments: argparse.Namespace) -> int:
+    from oxegg.rule_lab.study import mine
+
+    type_ = TYPES.get(arguments.type)
+    if type_ is None:
+        raise UsageError(f"there is no type {arguments.type!r}")
+    rows = [rule_text(r) for r in mine(type_, arguments.operations, most=arguments.most)]
+    if not put_json(rows, arguments.json):
+        show(*rows, f"{len(rows)} candidates at {type_}: proved, and not implied by oxegg's rules")
+    return 0
