@@ -4,6 +4,7 @@ A scalar access ``displacement(pointer)`` may stand anywhere in the pipeline whe
 advances by a constant once per iteration: what the pointer has gained there is a constant.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from oxegg.emit.constants import fits_immediate
@@ -67,3 +68,17 @@ def displaced(operation: Operation, floating: Floating, steps: int) -> Operation
                 value -= steps * floating.step
             operands.append(value)
     return replace(operation, operands=tuple(operands))
+
+
+def displacements_fit(
+    operations: Sequence[Operation], schedule: Schedule, floating: Mapping[int, Floating]
+) -> bool:
+    """Whether every displacement of kernel, prologue and epilogue fits its instruction."""
+    for index, access in floating.items():
+        _, displacement = address_of(operations[index])
+        ahead = steps_ahead(schedule, index, access)
+        # While the pipeline fills and drains, the pointer is nearer to what the access wants.
+        extremes = (ahead, min(ahead, access.distance - 1), max(ahead, access.distance + 1))
+        if not all(fits_immediate(displacement - steps * access.step) for steps in extremes):
+            return False
+    return True

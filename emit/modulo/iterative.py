@@ -5,35 +5,54 @@ Operations are placed by height; one that finds no free cycle displaces whoever 
 remains is squeezed: operations move towards their readers when that shortens lifetimes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from oxegg.emit.modulo.bounds import longest_paths
 from oxegg.emit.modulo.graph import Edge, Graph
 from oxegg.emit.modulo.reservation import Reservations
+from oxegg.emit.modulo.swing import swing_order
 
 ATTEMPTS_PER_OPERATION = 12
+NEAR = 1
+"""Iterations within which dependences say where an operation should be."""
 
 
-def iterative_times(graph: Graph, ii: int) -> tuple[int, ...] | None:
-    """Issue cycles for an interval of ``ii`` cycles, or ``None`` when the budget runs out."""
+def iterative_times(graph: Graph, ii: int, seeds: int = 1) -> Iterator[tuple[int, ...]]:
+    """Issue cycles for an interval of ``ii`` cycles: one schedule per way of looking for it.
+
+    By height (what the most depends on first, as early as possible), then by neighbourhood (next
+    to what has its place, which keeps lifetimes short) from ``seeds`` beginnings.
+    """
+    for priority, swings in _priorities(graph, ii, seeds):
+        times = _Search(graph, ii, priority, swings=swings).run()
+        if times is not None:
+            yield _from_stage_zero(_squeezed(graph, ii, times), ii)
+
+
+def _priorities(graph: Graph, ii: int, seeds: int) -> Iterator[tuple[list[int], bool]]:
     heights = longest_paths(graph, ii, backward=True)
     if heights is None:
-        return None
-    search = _Search(graph, ii, heights)
-    times = search.run()
-    if times is None:
-        return None
-    return _from_stage_zero(_squeezed(graph, ii, times), ii)
+        return
+    yield heights, False
+    for seed in range(seeds):
+        rank = [0] * graph.count
+        for place, operation in enumerate(swing_order(graph, ii, seed) or ()):
+            rank[operation] = graph.count - place
+        yield rank, True
+    yield heights, True
 
 
 class _Search:
-    def __init__(self, graph: Graph, ii: int, heights: Sequence[int]) -> None:
+    """``swings``: what has neighbours behind it only is placed as late as they allow."""
+
+    def __init__(self, graph: Graph, ii: int, priority: Sequence[int], *, swings: bool) -> None:
         self.graph = graph
         self.ii = ii
-        self.heights = heights
+        self.priority = priority
+        self.swings = swings
         self.incoming, self.outgoing = _adjacent(graph)
         self.times: list[int | None] = [None] * graph.count
-        self.last = [-1] * graph.count
+        self.last: list[int | None] = [None] * graph.count
         self.table = Reservations(graph, ii)
 
     def run(self) -> list[int] | None:
@@ -41,25 +60,51 @@ class _Search:
         for _ in range(ATTEMPTS_PER_OPERATION * self.graph.count):
             if not waiting:
                 break
-            operation = max(waiting, key=lambda i: (self.heights[i], -i))
+            operation = max(waiting, key=lambda i: (self.priority[i], -i))
             waiting.discard(operation)
             waiting |= self._place(operation)
         if waiting:
             return None
         return [time for time in self.times if time is not None]
 
+    def _window(self, operation: int) -> tuple[int | None, int | None]:
+        """Earliest and latest issue next to what has its place.
+
+        What is ordered after many iterations only (memory accesses that meet late) says nothing.
+        """
+        early = [
+            time + edge.latency - self.ii * edge.distance
+            for edge in self.incoming[operation]
+            if edge.distance <= NEAR and edge.source != operation
+            if (time := self.times[edge.source]) is not None
+        ]
+        late = [
+            time - edge.latency + self.ii * edge.distance
+            for edge in self.outgoing[operation]
+            if edge.distance <= NEAR and edge.target != operation
+            if (time := self.times[edge.target]) is not None
+        ]
+        return max(early, default=None), min(late, default=None)
+
+    def _cycles(self, operation: int) -> range:
+        """Cycles to try, the best first."""
+        early, late = self._window(operation)
+        if self.swings and early is None and late is not None:
+            return range(late, late - self.ii, -1)
+        start = early if early is not None else 0
+        end = start + self.ii
+        if self.swings and late is not None:
+            end = min(end, late + 1)
+        return range(start, end)
+
     def _place(self, operation: int) -> set[int]:
         """Issue the operation in its best cycle; returns those that lost their place."""
-        earliest = 0
-        for edge in self.incoming[operation]:
-            time = self.times[edge.source]
-            if time is not None and edge.source != operation:
-                earliest = max(earliest, time + edge.latency - self.ii * edge.distance)
-        window = range(earliest, earliest + self.ii)
+        window = self._cycles(operation)
         time = next((t for t in window if self.table.fits(operation, t)), None)
         displaced: set[int] = set()
         if time is None:
-            time = max(earliest, self.last[operation] + 1)
+            last = self.last[operation]
+            time = window.start if last is None else max(window.start, last + 1)
             while not self.table.allowed(operation, time):
                 time += 1
             displaced = self.table.rivals(operation, time)
@@ -110,7 +155,7 @@ def _squeezed(graph: Graph, ii: int, times: list[int]) -> list[int]:
         if operation not in produces or operation in consumes or operation == graph.branch:
             continue
         others = [edge for edge in outgoing[operation] if edge.target != operation]
-        if not others:
+        if not any(edge.distance <= NEAR for edge in others):
             continue
         latest = min(times[e.target] + ii * e.distance - e.latency for e in others)
         table.release(operation, times[operation])

@@ -13,8 +13,11 @@ def ordered(graph: Graph, ii: int, times: Sequence[int]) -> Schedule:
     """
     last_readers = _last_readers(graph, ii, times)
     defining = {web.definition for web in graph.webs}
+    # What starts a cycle after issue (vector operations) doesn't mind to be last in its cycle, but
+    # may hold up what stands behind it.
+    late = [any(usage.start for usage in usages) for usages in graph.usages]
     keys = [
-        (times[i] % ii, i == graph.branch, i not in last_readers, i in defining, i)
+        (times[i] % ii, i == graph.branch, late[i], i not in last_readers, i in defining, i)
         for i in range(graph.count)
     ]
     waiting = [0] * graph.count

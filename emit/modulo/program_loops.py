@@ -8,6 +8,7 @@ from oxegg.emit.constants import fits_immediate
 from oxegg.emit.liveness import Liveness, liveness, read_point, write_point
 from oxegg.emit.modulo.body import Body, Rules, body_of
 from oxegg.emit.modulo.control import Control, control_of
+from oxegg.emit.modulo.displacement import displacements_fit
 from oxegg.emit.modulo.expand import Pipeline, expand
 from oxegg.emit.modulo.graph import Graph, Schedule
 from oxegg.emit.modulo.synthesize import Effort, Found, modulo_schedule
@@ -94,7 +95,12 @@ class _Walk:
             return [loop]
         body = body_of(operations, self.machine, Rules(files))
         control = control_of(body.values)
-        found = modulo_schedule(body.graph, self.effort, _any_registers)
+
+        def usable(_: Graph, schedule: Schedule) -> bool:
+            # The allocator of the whole program finds the registers.
+            return displacements_fit(body.operations, schedule, body.floating)
+
+        found = modulo_schedule(body.graph, self.effort, usable)
         if found is None or control is None or found.schedule.stages > loop.trips:
             return [loop]
         self.schedules[loop.label] = LoopSchedule(
@@ -106,11 +112,6 @@ class _Walk:
             found.seconds,
         )
         return list(_text(loop, body, found, control, self.numbers))
-
-
-def _any_registers(graph: Graph, schedule: Schedule) -> bool:
-    """The allocator of the whole program finds the registers."""
-    return True
 
 
 def _files(

@@ -46,8 +46,10 @@ class Found:
         return "optimal" if self.schedule.ii == self.bound else "feasible"
 
 
-SLACK = 2
-"""The heuristic gives up at this multiple of the bound: a list schedule would be as good."""
+SLACK, LONGEST_ITERATION = 2, 32
+"""Nothing is looked for beyond this multiple of the bound, and so many cycles more."""
+SEEDS_AT_BOUND = 12
+"""Beginnings tried at the lower bound, where success is a proof."""
 DETERMINISTIC_PER_SECOND = 1.0
 
 
@@ -63,7 +65,7 @@ def modulo_schedule(
     parts = lower_bound(graph)
     if parts.cycles >= UNBOUNDED:
         return None
-    limit = longest if longest is not None else SLACK * parts.cycles + 8
+    limit = longest if longest is not None else SLACK * parts.cycles + LONGEST_ITERATION
     heuristic = _heuristic(graph, parts.cycles, limit, colourable, started + effort.seconds)
     best, bound = heuristic, parts.cycles
     if effort.exact and (best is None or best.ii > bound):
@@ -88,13 +90,13 @@ def _heuristic(
     graph: Graph, lowest: int, highest: int, colourable: Colouring, deadline: float
 ) -> Schedule | None:
     for ii in range(lowest, highest + 1):
-        times = iterative_times(graph, ii)
-        if times is not None:
+        seeds = SEEDS_AT_BOUND if ii == lowest else 1
+        for times in iterative_times(graph, ii, seeds):
             schedule = ordered(graph, ii, times)
             if _usable(graph, schedule, colourable):
                 return schedule
-        if time.monotonic() > deadline:
-            break
+            if time.monotonic() > deadline:
+                return None
     return None
 
 
@@ -154,4 +156,4 @@ def _shortened(
     return min(schedule, shorter, key=lambda s: total_life(graph, s))
 
 
-SHORTENING_SECONDS = 2.0
+SHORTENING_SECONDS = 1.0

@@ -22,6 +22,7 @@ from oxegg.emit.constants import fits_immediate
 from oxegg.emit.effects import effects
 from oxegg.emit.modulo.body import Body, Rules, body_of
 from oxegg.emit.modulo.control import Control, control_of
+from oxegg.emit.modulo.displacement import displacements_fit
 from oxegg.emit.modulo.expand import expand
 from oxegg.emit.modulo.graph import Graph, Schedule, one_stage
 from oxegg.emit.modulo.synthesize import Effort, Found, modulo_schedule
@@ -66,44 +67,51 @@ def pipeline_loop(
 ) -> SourcePipeline:
     """The best pipeline found for ``loop``.
 
-    Raises ``EmitError`` when not even the text's own registers suffice for a schedule.
+    When no renaming of registers works out, all keep theirs; in the end one iteration at a time.
+    Raises ``EmitError`` when no schedule was found in time.
     """
-    rules = rules_for(loop, disjoint_bases)
-    body = body_of(loop.operations, machine, rules)
-    control = control_of(body.values)
-    plan = _plan(loop, body, control)
-    graph = body.graph if plan is not None else one_stage(body.graph)
-    body = replace(body, graph=graph)
+    free = rules_for(loop, disjoint_bases)
+    kept = replace(free, pinned=free.pinned | {free.places.get(r, r) for r in _written(loop)})
+    for rules, single in ((free, False), (kept, False), (kept, True)):
+        body = body_of(loop.operations, machine, rules)
+        control = control_of(body.values)
+        plan = None if single else _plan(loop, body, control)
+        graph = body.graph if plan is not None else one_stage(body.graph)
+        pipeline = _attempt(loop, replace(body, graph=graph), control, plan, effort)
+        if pipeline is not None:
+            return pipeline
+    raise EmitError(
+        f"no schedule of loop {loop.label} was found in the time given", hint="more --seconds"
+    )
+
+
+def _written(loop: SourceLoop) -> set[Register]:
+    return {r for op in loop.operations for r in effects(op).writes}
+
+
+def _attempt(
+    loop: SourceLoop, body: Body, control: Control | None, plan: "_Plan | None", effort: Effort
+) -> SourcePipeline | None:
     invariant = _invariant(body)
     allowed = _allowed(loop, body)
 
-    def colourable(_: Graph, schedule: Schedule) -> bool:
-        return assign(body, schedule, allowed, invariant) is not None
+    def usable(_: Graph, schedule: Schedule) -> bool:
+        fit = displacements_fit(body.operations, schedule, body.floating)
+        return fit and assign(body, schedule, allowed, invariant) is not None
 
-    found = modulo_schedule(graph, effort, colourable)
+    found = modulo_schedule(body.graph, effort, usable)
     if found is None:
-        raise EmitError(
-            f"no schedule of loop {loop.label} fits its registers in the time given",
-            hint="more --seconds, or fewer values at once",
-        )
+        return None
     assignment = assign(body, found.schedule, allowed, invariant)
     assert assignment is not None
     pipeline = expand(body, found.schedule, assignment.registers)
-    if pipeline.stages == 1 or plan is None or control is None:
-        return SourcePipeline(loop, (), (), pipeline.kernel, (), assignment, found, control, body)
-    guards = tuple(plan.guards(pipeline.stages))
-    move, back, branch = plan.moved_limit(pipeline.lag, pipeline.kernel[-1])
-    return SourcePipeline(
-        loop,
-        guards,
-        (*move, *pipeline.prologue),
-        (*pipeline.kernel[:-1], branch),
-        (*pipeline.epilogue, *back),
-        assignment,
-        found,
-        control,
-        body,
-    )
+    guards: tuple[Operation, ...] = ()
+    before, kernel, after = pipeline.prologue, pipeline.kernel, pipeline.epilogue
+    if plan is not None and pipeline.stages > 1:
+        guards = tuple(plan.guards(pipeline.stages))
+        move, back, branch = plan.moved_limit(pipeline.lag, kernel[-1])
+        before, kernel, after = (*move, *before), (*kernel[:-1], branch), (*after, *back)
+    return SourcePipeline(loop, guards, before, kernel, after, assignment, found, control, body)
 
 
 def rules_for(loop: SourceLoop, disjoint_bases: bool, *, bare: bool = False) -> Rules:
@@ -114,7 +122,7 @@ def rules_for(loop: SourceLoop, disjoint_bases: bool, *, bare: bool = False) -> 
     whole = _overlapping(loop.operations)
     segments = {r for op in loop.operations for fields in effects(op).tuples for r in fields}
     pinned = frozenset(whole.values()) | {whole.get(r, r) for r in segments}
-    written = {r for op in loop.operations for r in effects(op).writes}
+    written = _written(loop)
     carried = _carried(loop.operations)
     kept = {r for r in written if places(r) & loop.live_out} | carried
     return Rules(

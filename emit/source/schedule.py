@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from oxegg.costmodels import Machine
 from oxegg.emit.modulo.body import body_of
+from oxegg.emit.modulo.bounds import lower_bound
 from oxegg.emit.modulo.graph import one_stage
 from oxegg.emit.modulo.synthesize import Effort, Found, modulo_schedule
 from oxegg.emit.source.flow import nodes
@@ -108,8 +109,10 @@ def _bare(
     graph = body_of(pipeline.loop.operations, machine, rules).graph
     if pipeline.control is None:
         graph = one_stage(graph)
-    slots = replace(graph, free=rules.control)
-    return modulo_schedule(slots, effort, lambda _graph, _schedule: True)
+    graph = replace(graph, free=rules.control)
+    if lower_bound(graph).cycles == pipeline.found.schedule.ii:
+        return pipeline.found  # what was found is optimal without control, too
+    return modulo_schedule(graph, effort, lambda _graph, _schedule: True)
 
 
 def _assumptions(pipeline: SourcePipeline, disjoint_bases: bool) -> list[str]:
