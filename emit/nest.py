@@ -15,7 +15,8 @@ class Nest:
     strips per iteration; 1 where the axis isn't listed); ``lanes`` elements per strip;
     ``accumulators`` partial results per reduction, so that consecutive updates don't wait for
     each other; ``segments``: strided accesses to neighbouring elements become segment accesses;
-    ``ahead``: loops load tiles for their next iteration.
+    ``ahead``: loops load tiles for their next iteration; ``blocks``: two axes cut into blocks of so
+    many elements, outermost first, that DMA brings into the scratchpad and carries out again.
     """
 
     order: tuple[Axis, ...]
@@ -24,6 +25,7 @@ class Nest:
     accumulators: int = 1
     segments: bool = True
     ahead: bool = False
+    blocks: tuple[tuple[Axis, int], ...] = ()
 
     def copies(self, axis: Axis) -> int:
         return next((n for a, n in self.unroll if a == axis), 1)
@@ -33,4 +35,6 @@ class Nest:
             f"{a.name}*{self.copies(a)}" if self.copies(a) > 1 else a.name for a in self.order
         )
         ahead = " ahead" if self.ahead else ""
+        if self.blocks:
+            ahead += " staged " + " ".join(f"{axis.name}/{size}" for axis, size in self.blocks)
         return f"[{loops}] lanes {self.lanes} accumulators {self.accumulators}{ahead}"

@@ -128,17 +128,21 @@ class Value:
 
 @dataclass
 class PhysicalProgram:
-    """Stores in an order in which buffers are written before they are read."""
+    """Stores in an order in which buffers are written before they are read.
+
+    ``staging`` is scratchpad memory for blocks on their way.
+    """
 
     name: str
     inputs: tuple[Buffer | Value, ...]  # a Value is a scalar argument
     outputs: tuple[Buffer, ...]
     stores: list[Value] = field(default_factory=list[Value])
+    staging: Buffer | None = None
 
     @property
     def scratch(self) -> list[Buffer]:
         """Buffers of our own, in order of first use."""
-        found: dict[str, Buffer] = {}
+        found = {self.staging.name: self.staging} if self.staging else dict[str, Buffer]()
         for store in self.stores:
             assert store.access is not None
             if store.access.buffer.role == "scratch":

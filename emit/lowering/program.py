@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from oxegg.costmodels import Machine
 from oxegg.emit.constants import fits_immediate, materialize_constant
@@ -10,12 +11,14 @@ from oxegg.emit.loop_tree import build
 from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.lowering.loops import Stage as StageLowering
 from oxegg.emit.lowering.scalar import normalize
+from oxegg.emit.lowering.staging import STAGING, lower_staged, staging_bytes
 from oxegg.emit.lowering.ties import resolve
 from oxegg.emit.lowering.tile_shapes import with_shapes
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
 from oxegg.emit.program import Program, Register
 from oxegg.emit.stages import Stage
+from oxegg.ir.types import U8
 
 ALIGNMENT = 64
 
@@ -28,6 +31,7 @@ def lower(
     exact: bool = False,
 ) -> Program:
     """Loop tree of instructions. ``exact`` keeps the source's order of every reduction."""
+    physical = with_staging(physical, stages)
     bases: dict[str, Register] = {}
     emitter = Emitter(machine, bases, exact)
     arguments = _arguments(emitter, physical)
@@ -39,10 +43,22 @@ def lower(
         emitter.lanes = nest.lanes
         emitter.written = {s.access.buffer.name for s in stage.stores if s.access}
         body, emitter.body = emitter.body, []
-        StageLowering(emitter, nest, stage.stores).level(build(stage.stores, nest.order))
+        if nest.blocks:
+            lower_staged(emitter, stage, nest)
+        else:
+            StageLowering(emitter, nest, stage.stores).level(build(stage.stores, nest.order))
         shaped = with_shapes(emitter.body, emitter.integer)
         emitter.body = [*body, *emitter.prologue, *shaped]
     return Program(physical.name, tuple(arguments), resolve(emitter.body))
+
+
+def with_staging(
+    physical: PhysicalProgram, stages: Sequence[tuple[Stage, Nest]]
+) -> PhysicalProgram:
+    """``physical`` with the scratchpad memory that its nests stage blocks in."""
+    needed = max((staging_bytes(stage, nest) for stage, nest in stages), default=0)
+    buffer = Buffer(STAGING, U8, needed, "scratch", 0) if needed else None
+    return replace(physical, staging=buffer)
 
 
 def scratch_layout(physical: PhysicalProgram) -> tuple[dict[str, int], int]:

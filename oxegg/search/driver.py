@@ -13,7 +13,7 @@ import numpy.typing as npt
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
 from oxegg.emit.backend import MachineCode, generate, generate_pipelined
-from oxegg.emit.lowering.program import lower
+from oxegg.emit.lowering.program import lower, with_staging
 from oxegg.emit.modulo.synthesize import Effort as LoopEffort
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram
@@ -41,6 +41,9 @@ from oxegg.sim import CallResult
 from oxegg.verify import input_sets
 
 Array = npt.NDArray[Any]
+TILED_PROGRAMS = 2  # programs on the tensor engine that nests are sought for
+HOPELESS = 3.0
+"""Programs predicted to take so many times as long as the best one are not simulated."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +168,16 @@ def search(job: Job, effort: Effort) -> Search:
     clock.lap("nests")
     inputs = timing_inputs(job.kernel)
     tried: list[Trial] = []
-    for candidate, nests_ in plans:
+    for ranked, candidate, nests_ in plans:
+        alike = [t for t in tried if t.candidate.tiled == candidate.tiled]
+        if len(alike) >= effort.simulations or _hopeless(job, ranked, tried):
+            continue
         trial = _try(job, candidate, nests_, inputs)
+        if trial is not None and job.memory == "dram" and any(n.ahead for n in nests_):
+            trial = replace(trial, predicted=ranked)  # schedules know nothing of DRAM's pace
         if trial is not None:
             tried.append(trial)
-        if tried and (len(tried) >= effort.simulations or time.process_time() > deadline):
+        if tried and time.process_time() > deadline:
             break
     clock.lap("simulate")
     if not tried:
@@ -204,10 +212,16 @@ def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array
     code = generate_pipelined(program, job.scheduled_for, effort) if program is not None else None
     if code is None:
         return None
-    runner = runner_for(job.kernel, physical, code, job.machine, job.memory)
+    runner = replace(trial.runner, code=code.code)
     result = runner.call(inputs, timing=True)
     predicted = estimated_cycles(code.program, job.scheduled_for)
     return replace(trial, code=code, runner=runner, result=result, predicted=predicted)
+
+
+def _hopeless(job: Job, predicted: float, tried: Sequence[Trial]) -> bool:
+    """Whether a program is predicted to be far slower than one that ran."""
+    best = min((t.score(job.objective) for t in tried), default=predicted)
+    return predicted > HOPELESS * best
 
 
 def baseline(job: Job) -> Search:
@@ -232,10 +246,12 @@ def timing_inputs(kernel: Kernel) -> list[Array]:
 
 def _plans(
     job: Job, found: Sequence[Candidate], effort: Effort, deadline: float
-) -> Iterator[tuple[Candidate, tuple[Nest, ...]]]:
-    """(program, nest per stage) in the order of their predicted cycles."""
+) -> Iterator[tuple[float, Candidate, tuple[Nest, ...]]]:
+    """(predicted cycles, program, nest per stage), best first."""
     options: list[tuple[float, Candidate, tuple[Nest, ...]]] = []
-    for candidate in found[: effort.programs]:
+    tiled = [candidate for candidate in found if candidate.tiled]
+    others = [candidate for candidate in found if not candidate.tiled]
+    for candidate in [*tiled[:TILED_PROGRAMS], *others[: effort.programs]]:
         ranked = [
             nests.rank(
                 candidate.choice.program,
@@ -244,6 +260,7 @@ def _plans(
                 budget=effort.nests,
                 exact=job.exact,
                 objective=job.objective,
+                in_dram=job.memory == "dram",
             )
             for stage in candidate.stages
         ]
@@ -253,8 +270,7 @@ def _plans(
         if time.process_time() > deadline and options:
             break
     options.sort(key=lambda option: option[0])
-    for _, candidate, plan in options:
-        yield candidate, plan
+    yield from options
 
 
 def _combinations(
@@ -278,7 +294,9 @@ def _try(
     inputs: Sequence[Array],
 ) -> Trial | None:
     """Emit and simulate one program; None when it doesn't fit the registers."""
-    physical = candidate.choice.program
+    physical = with_staging(
+        candidate.choice.program, list(zip(candidate.stages, plan, strict=True))
+    )
     program = _lowered(job, physical, candidate.stages, plan)
     if program is None:
         return None

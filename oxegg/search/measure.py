@@ -54,7 +54,9 @@ class Runner:
         needed = scratch_layout(self.program)[1]
         sizes = [needed, *(a.size for a in arguments if isinstance(a, Buffer))]
         fits = sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) <= self.machine.spm_bytes
-        return Buffer(needed, self.place if fits else "dram")
+        staged = self.program.staging is not None  # DMA brings blocks into the scratchpad only
+        place = "spm" if staged else self.place if fits else "dram"
+        return Buffer(needed, place)
 
     def results(self, result: CallResult) -> list[Array]:
         """The outputs of a call, as arrays of the kernel's types and shapes."""

@@ -19,11 +19,13 @@ from oxegg.ir.affine import Axis
 from oxegg.search.costs import Objective
 from oxegg.search.estimate import estimate
 from oxegg.search.pressure import excess_pressure
+from oxegg.search.staged import stageable, staged_nests, unstaged_cycles
 
 FULLY_UNROLLED = 4  # axes up to this size never become loops
 MAX_COPIES = 64  # bodies in one unrolled iteration
 MAX_OPERATIONS = 400  # instructions of one stage's text
 VECTOR_REGISTERS = 32
+STAGED = 2  # nests whose blocks are staged
 SPILL_COST = 0.015  # slow-down per register too many
 
 
@@ -63,8 +65,11 @@ def rank(
     budget: int,
     exact: bool = False,
     objective: Objective = "cycles",
+    in_dram: bool = False,
 ) -> list[Ranked]:
     """Nests by predicted cost of their stage, best first, after at most ``budget`` predictions.
+
+    ``in_dram``: operands and results lie there, so that blocks may be staged.
 
     A descent along one choice at a time (order, strip, copies of one axis, accumulators), from
     the two best strips.
@@ -90,7 +95,18 @@ def rank(
                 candidate = min(moves, key=cost, default=best)
                 if cost(candidate) < cost(best):
                     best, improved = candidate, True
+    if in_dram and space.tiled and objective == "cycles":
+        costs = _with_staged(stage, costs, machine)
     return _distinct(costs)
+
+
+def _with_staged(stage: Stage, costs: Mapping[Nest, float], machine: Machine) -> dict[Nest, float]:
+    """Nests as they are, waiting for memory, and the best of them with their blocks staged."""
+    found = {nest: unstaged_cycles(stage, cost, machine) for nest, cost in costs.items()}
+    if stageable(stage):
+        for nest, cost in sorted(costs.items(), key=lambda item: item[1])[:STAGED]:
+            found |= {s.nest: s.predicted for s in staged_nests(stage, nest, cost, machine)}
+    return found
 
 
 def _distinct(costs: Mapping[Nest, float]) -> list[Ranked]:

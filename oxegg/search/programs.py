@@ -27,6 +27,11 @@ class Candidate:
     choice: Choice
     stages: tuple[Stage, ...]
 
+    @property
+    def tiled(self) -> bool:
+        """Whether anything is computed on the tensor engine."""
+        return any(store.tile for store in self.choice.program.stores)
+
 
 def candidates(
     graph: PhysicalGraph, machine: Machine, method: Method, objective: Objective = "cycles"

@@ -35,20 +35,31 @@ def test_campaign(seed: int) -> None:
     assert compiled.report["cycles"] >= compiled.report["roofline_cycles"]
 
 
+def _product(m: Axis, n: Axis | None, k: Axis) -> Kernel:
+    a, b = input_("a", I8, (m, k)), input_("b", I8, (k, n) if n else (k,))
+    wide = [pointwise("convert", x, to=I32) for x in (a, b)]
+    total = reduce("add", k, pointwise("mul", *wide))
+    return Kernel("product", (a, b), (Output("c", total, (m, n) if n else (m,)),))
+
+
+def test_blocks_in_dram_are_staged_by_dma() -> None:
+    kernel = _product(Axis("m", 256), Axis("n", 128), Axis("k", 128))
+    compiled = oxegg.compile(kernel, machine="ox-card", peers=(), place="dram", seconds=4)
+    assert compiled.report["correct"], compiled.report["failures"]
+    assert "ox.dma" in compiled.assembly
+    waits = [t["cycles"] for t in compiled.report["tried"] if "staged" not in t["nests"][0]]
+    assert all(compiled.report["cycles"] < cycles for cycles in waits)
+
+
 def test_tiles_multiply_matrices_and_lanes_multiply_by_vectors() -> None:
     m, n, k = Axis("m", 32), Axis("n", 32), Axis("k", 64)
-
-    def product(*columns: Axis) -> Kernel:
-        a, b = input_("a", I8, (m, k)), input_("b", I8, (k, *columns))
-        wide = [pointwise("convert", x, to=I32) for x in (a, b)]
-        total = reduce("add", k, pointwise("mul", *wide))
-        return Kernel("product", (a, b), (Output("c", total, (m, *columns)),))
-
-    matrix = oxegg.compile(product(n), machine="ox-card", peers=())
-    vector = oxegg.compile(product(), machine="ox-card", peers=())
+    matrix = oxegg.compile(_product(m, n, k), machine="ox-card", peers=())
+    vector = oxegg.compile(_product(m, None, k), machine="ox-card", peers=())
     assert matrix.report["engines"]["tensor"] > 0
     assert vector.report["engines"]["tensor"] == 0
     assert "ox.mm.ss" in matrix.assembly
-    without = oxegg.compile(product(n), machine="ox-card", peers=(), without=("tensor-engine",))
+    without = oxegg.compile(
+        _product(m, n, k), machine="ox-card", peers=(), without=("tensor-engine",)
+    )
     assert without.report["engines"]["tensor"] == 0
     assert without.report["cycles"] > 2 * matrix.report["cycles"]

@@ -1,0 +1,96 @@
+"""Which blocks of a product to stage through the scratchpad, by what they move and compute."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from oxegg.costmodels import Machine
+from oxegg.emit.lowering.staging import Stream, staging_bytes, streams
+from oxegg.emit.nest import Nest
+from oxegg.emit.physical import walk
+from oxegg.emit.stages import Stage
+from oxegg.errors import EmitError
+from oxegg.ir.affine import Axis
+
+SPM_SHARE = 0.9  # of the scratchpad; the rest holds spilled registers and small buffers
+BLOCK_COST = 120.0  # cycles from a block's last product to the next one's first
+KEPT = 3  # ways to cut that are worth trying
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A nest with its blocks, and predicted cycles."""
+
+    nest: Nest
+    predicted: float
+
+
+def staged_nests(stage: Stage, nest: Nest, work: float, machine: Machine) -> list[Staged]:
+    """The best ways to cut a stage's result into blocks; ``work``: cycles of its products alone."""
+    found = [
+        Staged(replace(nest, blocks=blocks), cycles)
+        for blocks in _cuts(stage, nest, machine)
+        for cycles in [_cycles(stage, replace(nest, blocks=blocks), work, machine)]
+        if cycles is not None
+    ]
+    return sorted(found, key=lambda one: one.predicted)[:KEPT]
+
+
+def unstaged_cycles(stage: Stage, work: float, machine: Machine) -> float:
+    """Cycles when every line's first touch is waited for: memory and products one by one."""
+    moved = {v.access.buffer.name: v.access.buffer.bytes for v in walk(stage.stores) if v.access}
+    return work + sum(moved.values()) / machine.dram_bytes_per_cycle
+
+
+def _cuts(stage: Stage, nest: Nest, machine: Machine) -> Iterator[tuple[tuple[Axis, int], ...]]:
+    """Sizes of blocks along the two axes of the result's tiles, in either order."""
+    tensor, tile = machine.tensor, stage.stores[0].tile
+    if tensor is None or tile is None or machine.dma is None or len(stage.stores) > 1:
+        return
+    sizes = [_block_sizes(axis, tensor.rows, nest.copies(axis)) for axis in tile]
+    for first, second in itertools.product(*sizes):
+        yield (tile[0], first), (tile[1], second)
+        yield (tile[1], second), (tile[0], first)
+
+
+def _block_sizes(axis: Axis, rows: int, copies: int) -> list[int]:
+    """Divisors in steps of the nest, or long enough that a shorter last step doesn't matter."""
+    tiles = [s for s in range(rows, axis.size, rows) if axis.size % s == 0]
+    return [*(s for s in tiles if s % (rows * copies) == 0 or s > 4 * rows), axis.size]
+
+
+def _cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> float | None:
+    """Products behind transfers, after the first blocks have come; None if it doesn't fit."""
+    try:
+        needed = staging_bytes(stage, nest)
+        parts = list(streams(stage, nest).values())
+    except EmitError:
+        return None
+    if needed > SPM_SHARE * machine.spm_bytes:
+        return None
+    (outer, big), (inner, small) = nest.blocks
+    rows, columns = outer.size // big, inner.size // small
+    rate = machine.dram_bytes_per_cycle
+    moved = sum(_traffic(part, rows, columns) for part in parts)
+    first = sum(part.rows * part.row_bytes for part in parts if part.kind == "load")
+    last = sum(part.rows * part.row_bytes for part in parts if part.kind == "store")
+    common = sum(
+        part.rows * part.row_bytes for part in parts if part.kind == "load" and part.places == 1
+    )
+    waiting = first + last + (rows - 1) * common  # bytes that nothing is computed behind
+    hidden = max(work + BLOCK_COST * rows * columns, (moved - waiting) / rate)
+    return waiting / rate + machine.dram_latency + hidden
+
+
+def _traffic(part: Stream, rows: int, columns: int) -> int:
+    times = rows * (columns if part.moves[1] else 1)
+    return part.rows * part.row_bytes * times
+
+
+def stageable(stage: Stage) -> bool:
+    """Whether a stage is one product over two axes whose operands lie in memory."""
+    values = list(walk(stage.stores))
+    tiles = all(v.tile for v in values if v.kind != "immediate")
+    return tiles and len(stage.stores[0].axes) == 2
