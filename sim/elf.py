@@ -47,6 +47,7 @@ def run_elf(
     max_instructions: int = MAX_INSTRUCTIONS,
     fill_agnostic: bool = False,
     record: bool = False,
+    native: bool = True,
 ) -> ElfResult:
     """Run the program at ``path`` from its entry point to its exit.
 
@@ -54,9 +55,10 @@ def run_elf(
     one user mode and the system calls of newlib and Linux.
     All of its memory counts as DRAM behind L2; the scratchpad and the near-memory banks are there
     as well, at ``SPM_BASE`` and ``NEAR_MEMORY_BASE``, unless the program lies there. ``record``
-    keeps a timeline. ``fill_agnostic`` puts ones into agnostic vector elements; else they stay
-    undisturbed, as on most hardware. Raises ``UsageError`` for a file that
-    is no static RV64 program and ``SimulationError`` for a fault.
+    keeps a timeline; ``native`` allows machine code of the host, which changes nothing but the time
+    that the simulation takes. ``fill_agnostic`` puts ones into agnostic vector elements; else they
+    stay undisturbed, as on most hardware. Raises ``UsageError`` for a file that is no static RV64
+    program and ``SimulationError`` for a fault.
     """
     image = read_image(Path(path))
 
@@ -64,6 +66,7 @@ def run_elf(
         return _run(
             image, [str(path), *arguments], machine, timing=timing, track_flags=track_flags,
             max_instructions=max_instructions, fill_agnostic=fill_agnostic, record=record,
+            native=native,
         )  # fmt: skip
 
     return with_flags_if_observed(run)
@@ -78,6 +81,7 @@ def _run(
     max_instructions: int,
     fill_agnostic: bool,
     record: bool,
+    native: bool,
     track_flags: bool,
 ) -> ElfResult:
     """One run from the beginning."""
@@ -96,7 +100,7 @@ def _run(
         track_flags=track_flags, fill_agnostic=fill_agnostic,
     )  # fmt: skip
     state.x[SP] = sp
-    engine = Engine(state, clock, call, hart=None if call else Hart(state))
+    engine = Engine(state, clock, call, hart=None if call else Hart(state), native=native)
     code = engine.run(image.entry, NOWHERE, max_instructions)
     cycles = clock.finished if clock else None
     busy = clock.busy() if clock else {}

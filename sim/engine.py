@@ -158,8 +158,9 @@ class Engine:
                 self._loop(pc, stop, max_instructions)
         except Exited as exited:
             code = exited.code
-        for tier in self._tiers.values():
-            tier.settle()
+        finally:
+            for tier in self._tiers.values():
+                tier.settle()
         if self.clock is not None:
             self.clock.check_roofline(self.state.instructions, self._dram_bytes())
         return code
@@ -185,6 +186,7 @@ class Engine:
                         if target >= 0:
                             pc = target
                             continue
+                        pc, operations = ~target, state.present
             translated = blocks.get(pc)
             if translated is None:
                 try:
@@ -227,7 +229,9 @@ class Engine:
         mode = self.state.mode
         # Who records a timeline wants to hear of every block.
         recording = self.clock is not None and self.clock.recording
-        if recording or not (self.native and has_native_code(mode) and available()):
+        # Exception flags, and numbers that aren't IEEE's, are for the lower tiers.
+        slow = recording or self.state.track_flags or not has_native_code(mode)
+        if slow or not (self.native and available()):
             return None
         if mode not in self._tiers:
             self._tiers[mode] = NativeTier(self, mode, self.hot_microseconds)

@@ -69,7 +69,8 @@ class Memory:
         self.bytes = np.frombuffer(self._map, np.uint8)
         self.functional = LineTable(-1, space >> LINE_SHIFT)
         self.timed = LineTable(-1, space >> LINE_SHIFT)
-        self.touched = LineTable(-1, space >> LINE_SHIFT)
+        # Native code takes eight entries at once.
+        self.touched = LineTable(-1, (space >> LINE_SHIFT) + 8)
         self.functional_lines = np.frombuffer(self.functional, np.uint8)
         self.timed_lines = np.frombuffer(self.timed, np.uint8)
         self.touched_lines = np.frombuffer(self.touched, np.uint8)

@@ -7,6 +7,7 @@ so far that are connected with it. Compiled regions are kept for later runs of t
 
 import ctypes
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,7 +21,8 @@ from oxegg.sim.ieee import NEAREST_EVEN
 from oxegg.sim.memory import LINE_SHIFT
 from oxegg.sim.native_clock import Transitions
 from oxegg.sim.native_frame import REDO, UNTIMED
-from oxegg.sim.native_library import Compiled, compile_region, find_compiled
+from oxegg.sim.native_library import QUICK, Compiled, compile_region, find_compiled
+from oxegg.sim.native_llvm import Function
 from oxegg.sim.native_region import Config, Node, Region, Target, region_code
 from oxegg.sim.native_runtime import FIELDS, WORD, MemoryTables, Words, memory_tables
 from oxegg.sim.native_selection import connected
@@ -31,8 +33,10 @@ SCALAR_MICROSECONDS, VECTOR_MICROSECONDS = 0.25, 8.0
 """What an instruction costs in the Python tier, roughly."""
 HOT_MICROSECONDS = 4000.0
 """Time spent on a block in the Python tier after which it is worth compiling."""
-SLICE = 50_000_000
-"""Instructions after which native code returns, so that the process hears its signals."""
+HOT_SECONDS = 0.1
+"""Time spent in a region after which better code pays."""
+SLICE = 4_000_000
+"""Instructions after which native code returns, to hear signals and to change to better code."""
 SAFETY = 1 << 16
 """Instructions before the limit at which the Python tier takes over, to stop exactly there."""
 NEVER = 1 << 62
@@ -79,11 +83,14 @@ class Installed:
     """A compiled region in one run; ``operations`` belong to its configurations."""
 
     compiled: Compiled
+    function: Function
     run: Callable[[int, int], int]
     first_exit: int
     operations: list[Operations]
     sites: list[int]
     counts: Words
+    seconds: float = 0.0
+    """Time spent in it during this run."""
 
 
 @dataclass
@@ -100,7 +107,7 @@ class NativeTier:
     def __post_init__(self) -> None:
         state, clock = self.host.state, self.host.clock
         self.target = Target(
-            clock is not None, state.vlen, state.fill_agnostic, state.track_flags,
+            clock is not None, state.vlen, state.fill_agnostic,
             self.mode.float_off, self.mode.vector_off,
         )  # fmt: skip
         self._context: Words = np.zeros(len(FIELDS), np.uint64)
@@ -161,6 +168,7 @@ class NativeTier:
         ]
         installed = Installed(
             compiled,
+            compiled.function,
             FUNCTION_TYPE(compiled.function.address),
             self._exits,
             operations,
@@ -200,20 +208,31 @@ class NativeTier:
     def enter(self, visit: Visit, limit: int) -> int:
         """Execute from a block on for as long as native code can; gives the next pc.
 
-        -1 when nothing was executed: the block isn't worth it, or ``limit`` is near.
+        A negative result is ~pc: the Python tier must execute what follows there.
         """
         if visit.native is None:
             self._compile(visit)
         installed = visit.native
-        if installed is None:
-            return -1
         budget = min(SLICE, limit - self.host.state.instructions - SAFETY)
-        if budget <= 0:
-            return -1
+        if installed is None or budget <= 0:
+            return ~visit.block.start
+        if installed.seconds > HOT_SECONDS:
+            self._improve(installed)
         self._load(installed, budget)
         self._running = installed
+        start = time.perf_counter()
         installed.run(self._address, visit.number)
+        installed.seconds += time.perf_counter() - start
         return self._unload(installed, budget)
+
+    def _improve(self, installed: Installed) -> None:
+        """Use the region's good code, made now if need be."""
+        compiled = installed.compiled
+        if compiled.level == QUICK:
+            compiled.improve()
+        if installed.function is not compiled.function:
+            installed.function = compiled.function
+            installed.run = FUNCTION_TYPE(compiled.function.address)
 
     def _load(self, installed: Installed, budget: int) -> None:
         """Bring the context up to date."""
@@ -247,6 +266,7 @@ class NativeTier:
             "quick_readable": tables.quick_readable,
             "quick_writable": tables.quick_writable,
             "dram": tables.dram,
+            "owner": tables.owner,
         }
         for name, array in addresses.items():
             self._words[WORD[name]] = array.ctypes.data
@@ -272,7 +292,7 @@ class NativeTier:
             self._enter_config(installed.operations[node.config])
             self.host.events[:] = self._events(installed, number, place)
             self.host.retire(node.block, place)
-            return node.block.instructions[place].pc
+            return ~node.block.instructions[place].pc
         if way == UNTIMED:
             self._learn(installed, number, taken=bool(place))
         config = words[WORD["config"]]

@@ -171,8 +171,7 @@ class Frame:
     def text(self, entries: int, name: str) -> str:
         """IR module of the finished function, which has ``entries`` blocks to enter at."""
         registers = [f"x{r}" for r in sorted(self._xs)] + [f"f{r}" for r in sorted(self._fs)]
-        words = ("memory", "readable", "writable", "quick_readable", "quick_writable", "dram",
-                 "touched", "x", "f", "v", "counts")  # fmt: skip
+        words = ("memory", "quick_readable", "quick_writable", "x", "f", "v", "counts")
         cases = " ".join(f"i64 {i}, label %node{i}" for i in range(entries))
         enter = [
             f"define i64 @{name}(ptr noalias %context, i64 %entry) {{",

@@ -12,7 +12,11 @@ KEPT = 2048
 Key = tuple[Target, int, Config]
 
 
-@dataclass(frozen=True)
+QUICK, GOOD = 0, 1
+"""Levels of code generation."""
+
+
+@dataclass
 class Compiled:
     """A region with its code, and the guest code that it was made from."""
 
@@ -20,6 +24,12 @@ class Compiled:
     code: RegionCode
     function: Function
     images: tuple[tuple[int, bytes], ...]
+    level: int = QUICK
+
+    def improve(self) -> None:
+        """Compile once more, with care; the code so far stays valid while it is in use."""
+        self.level = GOOD
+        self.function = compile_function(self.code.text, FUNCTION, GOOD)
 
     def matches(self, memory: Memory) -> bool:
         """Whether memory still holds the code that the region was made from."""
@@ -31,7 +41,7 @@ _known: OrderedDict[Key, Compiled] = OrderedDict()
 
 def compile_region(region: Region, code: RegionCode, memory: Memory) -> Compiled:
     """Compile a region and remember it under each of its nodes; the latest wins."""
-    function = compile_function(code.text, FUNCTION)
+    function = compile_function(code.text, FUNCTION, QUICK)
     images = tuple(
         (node.block.start, memory.read(node.block.start, node.block.end - node.block.start))
         for node in region.nodes

@@ -240,7 +240,7 @@ class Permutation(VectorInstruction):
             self._step(kind, lambda value, text=combine: code.let(text.format(value)))
         self._finish()
 
-    def float_sum(self) -> None:
+    def float_sum(self, *, ordered: bool) -> None:
         """A running sum in the order of elements, one rounding each."""
         source, code, width = self.groups["vs2"], self.frame.code, self.groups["vd"].width
         if source.width not in (32, 64):
@@ -260,7 +260,9 @@ class Permutation(VectorInstruction):
                 reduce = f"@llvm.vector.reduce.fadd.v{chunk.lanes}f{width}"
                 step = f"call {kind} {reduce}({kind} {{}}, {wide} {data})"
             self._step(kind, lambda value, text=step: code.let(text.format(value)))
-        self._finish(self._unless_none(self._canonical()))
+        total = self._canonical()
+        # Without active elements the unordered sum makes a NaN canonical, the ordered one doesn't.
+        self._finish(self._unless_none(total) if ordered else total)
 
     def _canonical(self) -> str:
         """The bits of the value so far, of a NaN the canonical ones."""
@@ -315,7 +317,8 @@ MOVES: Mapping[str, Writer] = {
 WRITERS: Mapping[str, Writer] = {
     **MOVES,
     **{op: lambda self, op=op: self.integer_fold(op) for op in INTEGER_FOLDS},
-    **{op: lambda self: self.float_sum() for op in ("reduce_fadd", "reduce_fadd_ordered")},
+    "reduce_fadd": lambda self: self.float_sum(ordered=False),
+    "reduce_fadd_ordered": lambda self: self.float_sum(ordered=True),
     **{f"reduce_{op}": lambda self, op=op: self.float_extreme(op) for op in ("fmin", "fmax")},
 }
 ALWAYS = frozenset({"copy", "element0", "mask_popcount"})

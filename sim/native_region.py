@@ -19,7 +19,6 @@ from oxegg.sim.native_runtime import WORD
 from oxegg.sim.native_scalar import Branch, ScalarInstruction
 from oxegg.sim.native_vector import Configured, VectorInstruction
 from oxegg.sim.native_vector_memory import VectorAccess
-from oxegg.sim.reference import raises_flags
 from oxegg.sim.vector import scalar_sources
 
 FUNCTION = "region"
@@ -50,7 +49,6 @@ class Target:
     timed: bool
     vlen: int
     fill_agnostic: bool
-    track_flags: bool = False
     float_off: bool = False
     vector_off: bool = False
 
@@ -155,15 +153,10 @@ class _Writer:
     def _instruction(self, node: Node, decoded: Decoded, place: Place) -> Branch | None:
         if self._is_off(decoded.record):
             raise Unsupported("an illegal instruction")
-        accrues = self.region.target.track_flags and raises_flags(decoded.record)
         if not (decoded.record.is_vector or decoded.record.is_custom):
-            if accrues:
-                raise Unsupported("exception flags")
             return ScalarInstruction(self.frame, decoded, place).write()
         mark, block = len(self.frame.code.lines), self.frame.code.block
         try:
-            if accrues:
-                raise Unsupported("exception flags")
             self._vector(node, decoded, place)
         except Unsupported:
             del self.frame.code.lines[mark:]

@@ -15,7 +15,7 @@ Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
 FIELDS: tuple[str, ...] = (
-    "memory", "readable", "writable", "dram", "touched", "lines", "x", "f", "v",
+    "memory", "readable", "writable", "dram", "owner", "touched", "lines", "x", "f", "v",
     # Tables without DRAM lines: an access by them needs no event.
     "quick_readable", "quick_writable",
     "counts", "budget", "status", "pc", "config", "vl", "event0", "event1",
@@ -23,6 +23,10 @@ FIELDS: tuple[str, ...] = (
     "scratch",
 )  # fmt: skip
 WORD = {name: number for number, name in enumerate(FIELDS)}
+OWNERS = 256
+LINES_AT_ONCE = 8
+"""Lines that the count of touched ones takes as one word; the table has so many more at its end."""
+ONE_OF_EACH = 0x0101_0101_0101_0101
 REFUSED = -2
 """Result of an access that needs the lower tier: a fault, or a misaligned address."""
 ENTRY_WORDS = 8
@@ -34,24 +38,28 @@ HASH_SHIFT = 32
 
 @dataclass(frozen=True)
 class MemoryTables:
-    """Which bytes of each line may be accessed, and which lines are DRAM."""
+    """Which bytes of each line may be accessed, which lines are DRAM, whose they are.
+
+    ``owner`` has the number of the line's region, from 1; 0 where that doesn't fit a byte.
+    """
 
     readable: Bytes
     writable: Bytes
     quick_readable: Bytes
     quick_writable: Bytes
     dram: Bytes
+    owner: Bytes
 
 
 def memory_tables(memory: Memory, timed: bool) -> MemoryTables:
     """The tables of all mapped regions; the entry after the last line is 0."""
     lines = (memory.space >> LINE_SHIFT) + 1
     # Zeros of NumPy take no memory before they are written.
-    readable, writable, dram = (np.zeros(lines, np.uint8) for _ in range(3))
+    readable, writable, dram, owner = (np.zeros(lines, np.uint8) for _ in range(4))
     quick = (
         (np.zeros(lines, np.uint8), np.zeros(lines, np.uint8)) if timed else (readable, writable)
     )
-    for region in memory.regions:
+    for number, region in enumerate(memory.regions, 1):
         # Near-memory buffers change their mode, stores to devices act: the lower tier does those.
         if region.place not in ("spm", "dram"):
             continue
@@ -63,7 +71,8 @@ def memory_tables(memory: Memory, timed: bool) -> MemoryTables:
             if last >= first and region.stop % LINE:
                 table[last] = max(table[last], region.stop % LINE)
         dram[first : last + 1] = region.place == "dram"
-    return MemoryTables(readable, writable, *quick, dram)
+        owner[first : last + 1] = number if number < OWNERS else 0
+    return MemoryTables(readable, writable, *quick, dram, owner)
 
 
 def load_word(name: str, type_: str = "i64") -> str:
@@ -85,24 +94,11 @@ def store_word(name: str, value: str) -> str:
 def access_function(timed: bool) -> str:
     """IR of ``@access``: check bytes side by side.
 
-    It gives -1, for DRAM under a clock the number of lines touched first, or ``REFUSED``.
+    It gives -1, for DRAM under a clock the number of lines touched first, or ``REFUSED``. All lines
+    but the last must be whole; when the first and the last are of one region, those between are.
     """
-    touch = (
-        """\
-  %known.p = getelementptr i8, ptr %touched, i64 %line
-  %known = load i8, ptr %known.p
-  %fresh = xor i8 %known, 1
-  %fresh.w = zext i8 %fresh to i64
-  %more = select i1 %far, i64 %fresh.w, i64 0
-  %new.next = add i64 %new, %more
-  %mark = select i1 %far, i8 1, i8 %known
-  store i8 %mark, ptr %known.p
-"""
-        if timed
-        else "  %new.next = add i64 %new, 0\n"
-    )
-    tables = "".join(load_word(name, "ptr") for name in ("readable", "writable", "dram", "touched"))
-    result = "select i1 %far, i64 %new.next, i64 -1" if timed else "add i64 -1, 0"
+    names = ("readable", "writable", "dram", "owner", *(("touched",) if timed else ()))
+    tables = "".join(load_word(name, "ptr") for name in names)
     return f"""
 define internal preserve_mostcc i64 @access(
     ptr %context, i64 %address, i64 %size, i64 %align, i1 %write) noinline {{
@@ -122,37 +118,62 @@ start:
   br i1 %good, label %lookup, label %refused
 lookup:
   %table = select i1 %write, ptr %writable, ptr %readable
-  %kind.p = getelementptr i8, ptr %dram, i64 %first
-  %kind = load i8, ptr %kind.p
-  %far = icmp ne i8 %kind, 0
-  %last.bytes.1 = and i64 %end, {LINE - 1}
-  %last.bytes = add i64 %last.bytes.1, 1
-  br label %each
-each:
-  %line = phi i64 [ %first, %lookup ], [ %line.next, %passed ]
-  %new = phi i64 [ 0, %lookup ], [ %new.next, %passed ]
-  %is.last = icmp eq i64 %line, %last
-  %need = select i1 %is.last, i64 %last.bytes, i64 {LINE}
-  %have.p = getelementptr i8, ptr %table, i64 %line
-  %have.b = load i8, ptr %have.p
-  %have = zext i8 %have.b to i64
-  %enough = icmp uge i64 %have, %need
-  %same.p = getelementptr i8, ptr %dram, i64 %line
-  %same.b = load i8, ptr %same.p
-  %same = icmp eq i8 %same.b, %kind
-  %pass = and i1 %enough, %same
-  br i1 %pass, label %passed, label %refused
+  %begin.p = getelementptr i8, ptr %table, i64 %first
+  %begin = load i8, ptr %begin.p
+  %tail.p = getelementptr i8, ptr %table, i64 %last
+  %tail = load i8, ptr %tail.p
+  %need.1 = and i64 %end, {LINE - 1}
+  %need = trunc i64 %need.1 to i8
+  %enough = icmp ugt i8 %tail, %need
+  %first.owner.p = getelementptr i8, ptr %owner, i64 %first
+  %first.owner = load i8, ptr %first.owner.p
+  %last.owner.p = getelementptr i8, ptr %owner, i64 %last
+  %last.owner = load i8, ptr %last.owner.p
+  %same = icmp eq i8 %first.owner, %last.owner
+  %owned = icmp ne i8 %first.owner, 0
+  %whole.1 = icmp eq i8 %begin, {LINE}
+  %whole.2 = and i1 %whole.1, %same
+  %whole = and i1 %whole.2, %owned
+  %single = icmp eq i64 %first, %last
+  %filled = or i1 %single, %whole
+  %allowed = and i1 %enough, %filled
+  br i1 %allowed, label %passed, label %refused
 passed:
-{touch}\
-  %line.next = add i64 %line, 1
-  br i1 %is.last, label %done, label %each
-done:
-  %result = {result}
-  ret i64 %result
+{_TOUCH if timed else "  ret i64 -1"}
 refused:
   ret i64 {REFUSED}
 }}
 """
+
+
+_TOUCH = f"""\
+  %kind.p = getelementptr i8, ptr %dram, i64 %first
+  %kind = load i8, ptr %kind.p
+  %near = icmp eq i8 %kind, 0
+  br i1 %near, label %nothing, label %each
+nothing:
+  ret i64 -1
+each:
+  %line = phi i64 [ %first, %passed ], [ %line.next, %each ]
+  %new = phi i64 [ 0, %passed ], [ %new.next, %each ]
+  %known.p = getelementptr i8, ptr %touched, i64 %line
+  %known = load i64, ptr %known.p, align 1
+  %left = sub i64 %last, %line
+  %others = sub i64 {LINES_AT_ONCE - 1}, %left
+  %some = call i64 @llvm.smax.i64(i64 %others, i64 0)
+  %shift = shl i64 %some, 3
+  %wanted = lshr i64 {ONE_OF_EACH}, %shift
+  %unknown = xor i64 %known, -1
+  %fresh = and i64 %unknown, %wanted
+  %more = call i64 @llvm.ctpop.i64(i64 %fresh)
+  %new.next = add i64 %new, %more
+  %marked = or i64 %known, %fresh
+  store i64 %marked, ptr %known.p, align 1
+  %line.next = add i64 %line, {LINES_AT_ONCE}
+  %again = icmp ule i64 %line.next, %last
+  br i1 %again, label %each, label %counted
+counted:
+  ret i64 %new.next"""
 
 
 ADVANCE = f"""

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 
 from oxegg.costmodels import load_machine
 from oxegg.errors import SimulationError
+from oxegg.isa import VType
 from oxegg.sim.clock import Clock
 from oxegg.sim.engine import Engine
 from oxegg.sim.memory import DRAM_BASE, SPM_BASE, TEXT_BASE, Memory, Place
 from oxegg.sim.state import State
-from tests.sim.programs import assemble
+from tests.sim.programs import RETURN, Line, assemble
 from tests.sim.random_programs import (
     INDICES,
     LENGTH,
@@ -117,6 +119,48 @@ def compare_all(seed: int, vlen: int, *, timed: bool) -> None:
 @pytest.mark.parametrize(("vlen", "timed"), [(128, False), (512, True)])
 def test_every_instruction_does_the_same(vlen: int, timed: bool):
     compare_all(vlen, vlen, timed=timed)
+
+
+COUNT = 28
+E32 = VType(32, Fraction(1)).encode()
+DIRECTED: dict[str, list[Line]] = {
+    # A function called from a loop, and a jump to an address that is computed.
+    "calls": [
+        ("addi", 20, 1, 0), ("addi", COUNT, 0, 40),
+        ("jal", 1, 24), ("add", 5, 5, 6), ("addi", COUNT, COUNT, -1), ("bne", COUNT, 0, -12),
+        ("addi", 1, 20, 0), RETURN,
+        ("addi", 6, 6, 3), ("jalr", 0, 0, 1),
+    ],
+    # The cycle and instret counters are read by the Python tier, between native stretches.
+    "counters": [
+        ("addi", COUNT, 0, 40), ("mul", 6, 5, 5), ("csrrs", 5, 0xC00, 0), ("add", 7, 7, 5),
+        ("csrrs", 8, 0xC02, 0), ("addi", COUNT, COUNT, -1), ("bne", COUNT, 0, -20), RETURN,
+    ],
+    # The 30th round stores behind the buffer.
+    "fault": [
+        ("addi", COUNT, 0, 1024), ("sd", 5, 0, 10), ("addi", 5, 5, 1), ("add", 10, 10, COUNT),
+        ("jal", 0, -12),
+    ],
+    "misaligned": [
+        ("addi", COUNT, 0, 20), ("lw", 5, 0, 10), ("addi", COUNT, COUNT, -1),
+        ("bne", COUNT, 0, 8), ("addi", 10, 10, 2), ("blt", 0, COUNT, -16), ("lw", 5, 0, 10),
+        RETURN,
+    ],
+    "endless": [("addi", 5, 5, 1), ("jal", 0, -4)],
+    # No element is active: vs1[0] may be any NaN.
+    "empty sums": [
+        ("vsetvli", 5, LENGTH, E32), ("vxor.vv", 0, 0, 0), ("addi", COUNT, 0, 5),
+        ("vmv.v.i", 4, -1), ("vfredusum.vs", 8, 12, 4, True), ("vfredosum.vs", 9, 12, 4, True),
+        ("vfredmax.vs", 10, 12, 4, True), ("addi", COUNT, COUNT, -1), ("bne", COUNT, 0, -20),
+        RETURN,
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("name", DIRECTED)
+def test_native_code_leaves_where_it_must(name: str, timed: bool):
+    assert_same(assemble(DIRECTED[name]), 1, 256, "dram", timed=timed)
 
 
 @pytest.mark.slow
