@@ -70,12 +70,10 @@ def _fold(
     count: int, first: int, body: Callable[..., Any], carried: Sequence[Any]
 ) -> tuple[Any, ...] | None:
     """The fold over ``count`` steps from ``first``; None when the body changes a type or shape."""
-    if any(not isinstance(operand(c), Value) for c in carried):
-        return None
-    starts = [value_of(c) for c in carried]
+    starts = list(map(_state_of, carried))
     axis = names().private("step", count)
     traced = _trace_body(axis, first, body, starts)
-    if [(r.type, r.shape) for r in traced.results] != [(v.type, v.shape) for v in starts]:
+    if list(map(_kind, traced.results)) != list(map(_kind, starts)):
         return None
     hidden = _hidden(axis, starts, traced.results)
     adopted = [_renamed(v, r.dims) for v, r in zip(starts, traced.results, strict=True)]
@@ -113,9 +111,21 @@ def _folds(
     terms = [starts[i].term for i in chosen]
     bodies = [_in_layout(traced.results[i], starts[i], axis) for i in chosen]
     return {
-        i: Array(Value(fold(axis, states, terms, bodies, n), starts[i].dims))
+        i: Array(replace(starts[i], term=fold(axis, states, terms, bodies, n)))
         for n, i in enumerate(chosen)
     }
+
+
+def _state_of(carried: Any) -> Value:
+    """A value; Python numbers go on promoting as such."""
+    found = operand(carried)
+    if isinstance(found, Value):
+        return found
+    return replace(value_of(found), weak=not isinstance(found, bool))
+
+
+def _kind(value: Value) -> tuple[Any, ...]:
+    return value.type, value.shape, value.weak
 
 
 @dataclass(frozen=True)
@@ -139,8 +149,8 @@ def _trace_body(
     states = [
         state(f"{axis.name}_{i}", axis, v.type, (*v.axes, *hidden)) for i, v in enumerate(starts)
     ]
-    held = [Array(Value(s, v.dims)) for s, v in zip(states, starts, strict=True)]
-    results = [value_of(r) for r in _step(body, Array(Value(index, weak=True)), held)]
+    held = [Array(replace(v, term=s)) for s, v in zip(states, starts, strict=True)]
+    results = [_state_of(r) for r in _step(body, Array(Value(index, weak=True)), held)]
     return _Body(states, results)
 
 
@@ -155,7 +165,8 @@ def _renamed(value: Value, dims: tuple[Dimension, ...]) -> Value:
     old, new = value.axes, [a for d in dims for a in d]
     if [a.size for a in old] != [a.size for a in new]:
         return value
-    return Value(rename(value.term, dict(zip(old, new, strict=True))), dims)
+    term = rename(value.term, dict(zip(old, new, strict=True)))
+    return replace(value, term=term, dims=dims)
 
 
 def _in_layout(result: Value, like: Value, axis: Axis) -> Term:
@@ -164,12 +175,13 @@ def _in_layout(result: Value, like: Value, axis: Axis) -> Term:
     labels = list(range(len(like.dims)))
     stretched = _without_single(broadcast_to(result, like.shape), like.dims)
     terms, dims = align([anchor, stretched], [labels, labels], labels)
-    if tuple(dims[i] for i in labels) != like.dims:
+    found = _renamed(Value(terms[1], tuple(dims[i] for i in labels)), like.dims)
+    if found.dims != like.dims:
         raise LoweringError(
             f"the loop {axis.name} changes the layout of its state",
             hint="reshape before or after the loop",
         )
-    return terms[1]
+    return found.term
 
 
 def _without_single(value: Value, dims: tuple[Dimension, ...]) -> Value:

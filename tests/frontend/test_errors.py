@@ -132,6 +132,10 @@ def float_bits(x: X):
     return np.bitwise_xor.accumulate(x) + np.bitwise_or.reduce(x)
 
 
+def range_of_truths(x: X):
+    return np.ptp(x > 0)
+
+
 def changing_state(x: X):
     return oxegg.fori(9, lambda i, s: np.concatenate([s, x]), x)
 
@@ -164,6 +168,7 @@ CASES: list[tuple[Callable[..., Any], str, str]] = [
     (data_dependent_slice, "slice bound depends on data", "np.arange"),
     (misspelt, "no attribute 'summ'", ""),
     (float_bits, "np.bitwise_xor is not defined on float32", ""),
+    (range_of_truths, "np.subtract is not defined on bool", ""),
     (changing_state, "type or shape in every step", "initial"),
 ]
 

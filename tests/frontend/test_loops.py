@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jaxtyping import Float32, Float64, Int32
+from jaxtyping import Float32, Float64, Int16, Int32
 
 import oxegg
 from oxegg.errors import LoweringError
@@ -60,6 +60,14 @@ def states_of_length_one(x: Float64[np.ndarray, "n=4 m=3"]):
     return oxegg.fori(4, lambda _, s, t: (t, s + t), (row, column))
 
 
+def states_with_axes_of_other_names(x: Float64[np.ndarray, "n=4"], y: Float64[np.ndarray, "m=4"]):
+    return oxegg.fori(4, lambda _, s, t: (t, s + t), (x, y))
+
+
+def counts_in_python(x: Int16[np.ndarray, "n=4 m=3"]):
+    return oxegg.fori(3, lambda i, s, k: (s + x[i + 1] * k, k + 1), (x[0], 0))
+
+
 def matrix_power(x: Float64[np.ndarray, "n=4 n"]):
     return oxegg.fori(3, lambda _, p: p @ x, x), oxegg.fori(3, lambda _, p: x @ p.T, x)
 
@@ -73,6 +81,7 @@ def short(a: V):
     [
         *(newton, index_is_a_python_number, index_picks, index_stores),
         *(type_settles_after_a_step, nested, states_of_length_one, matrix_power, short),
+        *(states_with_axes_of_other_names, counts_in_python),
     ],
 )
 def test_loops(agree: Callable[..., Any], function: Callable[..., Any]) -> None:

@@ -126,7 +126,9 @@ def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Va
     axes = normalized_axes(axis, len(value.dims))
     high = ufuncs.reduce("maximum", value, axes, _keep(keepdims))
     low = ufuncs.reduce("minimum", value, axes, _keep(keepdims))
-    return high.with_term(pointwise("sub", high.term, low.term))
+    difference = ufuncs.call(np.subtract, (high, low))
+    assert isinstance(difference, Value)
+    return difference
 
 
 @implements(np.count_nonzero)
