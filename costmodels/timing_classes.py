@@ -99,6 +99,7 @@ VECTOR: Mapping[str, TimingClass] = {
     "vfsqrt": _vector("VA", "pipe_beats * ceil_div(sew, 4)", "ceil_div(sew, 4) + 3"),
     "vfcvt": _vector("VA", "pipe_beats", "3"),
     "vfmove": _vector("VA", "pipe_beats", "3"),
+    "vfminmax": _vector("VA", "pipe_beats", "3"),
     "vcompare": _vector("VA", "pipe_beats", "pipe_beats + 3", chains=False),
     "vmask": _vector("VA", "ceil_div(vl, dlen)", "ceil_div(vl, dlen) + 2", chains=False),
     "vmask_scalar": _vector("VA", "ceil_div(vl, dlen)", "ceil_div(vl, dlen) + 5", chains=False),

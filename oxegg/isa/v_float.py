@@ -10,8 +10,8 @@ ARITHMETIC = (
     ("vfmul", 0x24, "v f", "vd = fmul(vs2, rhs)", "vfma"),
     ("vfdiv", 0x20, "v f", "vd = fdiv(vs2, rhs)", "vfdiv"),
     ("vfrdiv", 0x21, "f", "vd = fdiv(rhs, vs2)", "vfdiv"),
-    ("vfmin", 0x04, "v f", "vd = fmin(vs2, rhs)", "vfmove"),
-    ("vfmax", 0x06, "v f", "vd = fmax(vs2, rhs)", "vfmove"),
+    ("vfmin", 0x04, "v f", "vd = fmin(vs2, rhs)", "vfminmax"),
+    ("vfmax", 0x06, "v f", "vd = fmax(vs2, rhs)", "vfminmax"),
     ("vfsgnj", 0x08, "v f", "vd = fsgnj(vs2, rhs)", "vfmove"),
     ("vfsgnjn", 0x09, "v f", "vd = fsgnjn(vs2, rhs)", "vfmove"),
     ("vfsgnjx", 0x0A, "v f", "vd = fsgnjx(vs2, rhs)", "vfmove"),
@@ -83,8 +83,8 @@ CONVERT_NARROW = (
 )
 UNARY = (
     ("vfsqrt.v", 0x00, "vd = fsqrt(vs2)", "vfsqrt"),
-    ("vfrsqrt7.v", 0x04, "vd = frsqrt7(vs2)", "vfmove"),
-    ("vfrec7.v", 0x05, "vd = frec7(vs2)", "vfmove"),
+    ("vfrsqrt7.v", 0x04, "vd = frsqrt7(vs2)", "vfminmax"),
+    ("vfrec7.v", 0x05, "vd = frec7(vs2)", "vfminmax"),
     ("vfclass.v", 0x10, "vd = fclass(vs2)", "vfmove"),
 )
 
