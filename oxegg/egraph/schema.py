@@ -48,7 +48,7 @@ DECLARATIONS = """
 (constructor FoldL (i64 i64 LL) L)
 (constructor ScanL (String i64 i64 L) L)
 (constructor GatherL (i64 i64 B L) L)
-(constructor TLoad (i64 B) L) (constructor TLoadView (i64 i64 B) L)
+(constructor TLoad (i64 String B) L) (constructor TLoadView (i64 i64 String B) L)
 (constructor TMul (String i64 L L) L) (constructor TMulFrom (String i64 L L L) L)
 (constructor TSum (i64 L) L) (constructor TOp (String L) L)
 (constructor TStored (i64 i64 L) B)

@@ -48,16 +48,16 @@ _TRANSFERS = """
 (rule ((= b (Mem t o)) (!= o 0) (TiledNarrow t c)) ((union b (TStored o c (At t c "n"))))
       :ruleset physical :name "tile-store-narrow")
 (rule ((= l (At t c "r"))) ((Material t)) :ruleset physical :name "material-tile")
-(rule ((= l (At t c s)) (> c 63) (= t (Leaf n)) (InputLeaf n)) ((union l (TLoad c (Mem t 0))))
+(rule ((= l (At t c s)) (> c 63) (= t (Leaf n)) (InputLeaf n)) ((union l (TLoad c s (Mem t 0))))
       :ruleset physical :name "tile-load")
 (rule ((= l (At t c s)) (> c 63) (= t (View v x)) (= x (Leaf n)) (InputLeaf n))
-      ((union l (TLoadView v c (Mem x 0)))) :ruleset physical :name "tile-load-view")
-(rule ((= l (At t c s)) (> c 63) (Material t) (= d (/ c 64))) ((union l (TLoad c (Mem t d))))
+      ((union l (TLoadView v c s (Mem x 0)))) :ruleset physical :name "tile-load-view")
+(rule ((= l (At t c s)) (> c 63) (Material t) (= d (/ c 64))) ((union l (TLoad c s (Mem t d))))
       :ruleset physical :name "tile-load-rows")
-(rule ((= l (At t c s)) (> c 63) (Material t) (= d (% c 64))) ((union l (TLoad c (Mem t d))))
+(rule ((= l (At t c s)) (> c 63) (Material t) (= d (% c 64))) ((union l (TLoad c s (Mem t d))))
       :ruleset physical :name "tile-load-columns")
 (rule ((= l (At t c s)) (> c 63) (= t (View v x)) (Viewed x) (= f (free x)) (Lane d m) (!= 0 (& f m)))
-      ((union l (TLoadView v c (Mem x d)))) :ruleset physical :name "tile-load-view-buffer")
+      ((union l (TLoadView v c s (Mem x d)))) :ruleset physical :name "tile-load-view-buffer")
 """  # fmt: skip
 
 

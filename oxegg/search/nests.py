@@ -165,9 +165,9 @@ class _Space:
         self.reduced = {v.axis for v in values if v.axis and v.closes_loop}
         carried = {v.axis for v in values if v.axis and v.kind in ("fold", "scan")}
         self.tiled = list(dict.fromkeys(a for v in values if v.tile and v.axes for a in v.tile))
-        stepped = (
-            self.lanes | set(self.tiled) | {v.axis for v in values if v.kind == "tile product"}
-        )
+        self.deep = {v.axis for v in values if v.kind == "tile product"}
+        summed = self.deep | {v.axis for v in values if v.kind == "tile sum"}
+        stepped = self.lanes | set(self.tiled) | summed
         self.whole = {
             a: a.size for a in stage.axes if a.size <= FULLY_UNROLLED and a not in stepped
         }
@@ -181,8 +181,10 @@ class _Space:
             return [1, 2, 4, 8]
         if axis in self.tiled:
             return [1, 2, 4]
+        if axis in self.deep:
+            return [1, 2, 4, 8]
         if self.tiled:
-            return [1, 2, 4, 8] if axis in self.reduced else [1]
+            return [1, axis.size] if axis in self.reduced and axis.size <= FULLY_UNROLLED else [1]
         small = [axis.size] if axis.size <= MAX_COPIES else []
         wanted = (1, 2, 4, 8, 16) if axis in self.reduced else (1, 2, 3, 4, 5, 6, 7, 8, 10, 14)
         return sorted({w for w in wanted if w < axis.size} | set(small) | {1})

@@ -7,7 +7,7 @@ from math import prod
 
 from oxegg.costmodels import KernelWork, Machine, Roofline, Traffic, roofline
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
-from oxegg.emit.physical import Buffer, PhysicalProgram
+from oxegg.emit.physical import Buffer, PhysicalProgram, walk
 from oxegg.rules.tensor_engine import PRODUCTS
 from oxegg.rules.vector_engine import FORMS
 from oxegg.search.tile_graph import PRODUCT_NODES
@@ -31,7 +31,10 @@ def kernel_roofline(
 
     Bytes are those of inputs and outputs, each once; operations those that extraction chose.
     """
-    read = sum(b.bytes for b in program.inputs if isinstance(b, Buffer))
+    gathered = _gathered(program)
+    read = sum(
+        min(b.bytes, gathered.get(b.name, b.bytes)) for b in program.inputs if isinstance(b, Buffer)
+    )
     written = sum(b.bytes for b in program.outputs)
     traffic = Traffic(read, written)
     operations: dict[tuple[str, int], int] = {}
@@ -50,6 +53,21 @@ def kernel_roofline(
         operations=operations,
     )
     return roofline(machine, work, engines=frozenset(engines))
+
+
+def _gathered(program: PhysicalProgram) -> dict[str, int]:
+    """Most bytes of each buffer that is read at computed positions only."""
+    found: dict[str, int] = {}
+    whole: set[str] = set()
+    for value in walk(program.stores):
+        if value.access is None or value.kind == "store":
+            continue
+        name, size = value.access.buffer.name, value.type.bytes
+        if value.kind == "gather":
+            found[name] = found.get(name, 0) + prod(a.size for a in value.axes) * size
+        else:
+            whole.add(name)
+    return {name: size for name, size in found.items() if name not in whole}
 
 
 def _count_products(
