@@ -70,6 +70,8 @@ class Costs:
     spm_latency: int
     link_latency: int
     sequencer_gap: int
+    arithmetic_gap: int
+    """Of the arithmetic sequencer: pipes that take turns share the idle cycle."""
     machine: Machine
 
 
@@ -86,6 +88,7 @@ def costs(machine: Machine) -> Costs:
         spm_latency=machine.spm_latency * TICKS,
         link_latency=_link_latency(machine) * TICKS,
         sequencer_gap=machine.vector.sequencer_gap * TICKS,
+        arithmetic_gap=machine.vector.sequencer_gap * TICKS // machine.pipes,
         machine=machine,
     )
 

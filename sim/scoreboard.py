@@ -280,7 +280,8 @@ class Scoreboard:
         start = max(dequeued, self._hazards(plan))
         start, occupancy, latency = self._memory_time(plan, new_lines, start)
         end = start + occupancy
-        free[free.index(min(free))] = end + self.costs.sequencer_gap
+        gap = self.costs.arithmetic_gap if plan.unit == "VA" else self.costs.sequencer_gap
+        free[free.index(min(free))] = end + gap
         self.busy[plan.unit] += occupancy
         self._record(plan, VectorResult(start + latency, occupancy, plan.chains), start, end)
         # The last element group of a chaining result follows the first at the unit's pace.
