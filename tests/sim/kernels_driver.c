@@ -5,7 +5,8 @@
 typedef void kernel(void *, void *, void *, void *, void *, float);
 extern kernel *const table[];
 
-static unsigned char pristine[BUFFERS][BUFFER], buffers[BUFFERS][BUFFER];
+static unsigned char pristine[BUFFERS][BUFFER] __attribute__((aligned(64)));
+static unsigned char buffers[BUFFERS][BUFFER] __attribute__((aligned(64)));
 
 static long system_call(long number, long a, const void *b, long c) {
   register long a0 __asm__("a0") = a;

@@ -42,11 +42,11 @@ def build(folder: Path, vlen: int, lmul: int, options: list[str], pattern: str) 
     declared = "".join(f"void {name}();\n" for name in names)
     table.write_text(f"{declared}void *const table[] = {{{', '.join(names)}, 0}};\n")
     program = folder / "kernels.elf"
+    cap = ["-mllvm", f"-riscv-v-register-bit-width-lmul={lmul}"]
     found = subprocess.run(
-        [str(CLANG), "--target=riscv64", f"-march=rv64gcv_zba_zbb_zbs_zvl{vlen}b", "-O3",
-         "-mabi=lp64d", "-fno-math-errno", *options, "-mllvm", f"-riscv-v-register-bit-width-lmul={lmul}",
-         "-ffreestanding",
-         "-nostdlib", "-static", "-fuse-ld=lld", "-w", "-std=gnu11",
+        [str(CLANG), "--target=riscv64", f"-march=rv64gcv_zba_zbb_zbs_zvl{vlen}b", "-mabi=lp64d",
+         "-O3", "-fno-math-errno", *options, *cap, "-ffreestanding", "-nostdlib", "-static",
+         "-fuse-ld=lld", "-w", "-std=gnu11",
          "-o", str(program), str(HERE / "kernels_driver.c"), str(table), str(KERNELS)],
         capture_output=True, text=True, check=False)  # fmt: skip
     assert found.returncode == 0, found.stderr
