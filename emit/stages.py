@@ -12,7 +12,7 @@ from oxegg.ir.affine import Axis
 
 RECOMPUTE_LIMIT = 3  # instructions; beyond it a value is stored and loaded again
 MOST_KEPT = 8  # values of a stage with a buffer of their own
-_NOT_KEPT = ("held", "fold", "splat", "alias")
+_NOT_KEPT = ("held", "fold", "splat")
 _COSTLY = ("div", "sqrt", "rem")
 
 
@@ -158,7 +158,7 @@ def _top_shared(
     early: dict[int, Value], late: dict[int, Value]
 ) -> tuple[Value, list[Value]] | None:
     for value in late.values():
-        if id(value) not in early or value.space == "m" or value.kind in _NOT_KEPT:
+        if id(value) not in early or value.space == "m" or _origin(value).kind in _NOT_KEPT:
             continue
         if _is_of_steps(value):
             continue
@@ -170,6 +170,11 @@ def _top_shared(
         if users and _work(value) > RECOMPUTE_LIMIT:
             return value, users
     return None
+
+
+def _origin(value: Value) -> Value:
+    """What made the register that a value lies in."""
+    return _origin(value.operands[0]) if value.kind == "alias" else value
 
 
 def _is_of_steps(value: Value) -> bool:

@@ -21,7 +21,7 @@ def causal(
 ):
     """Each position attends to those up to itself."""
     scores = (q @ k.T) * np.float32(0.125)
-    position = np.arange(q.shape[0])
+    position = np.arange(int(q.shape[0]), dtype=np.int64)
     allowed = position[:, None] >= position[None, :]
     scores = np.where(allowed, scores, np.float32(-1e30))
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))

@@ -11,11 +11,13 @@ import oxegg
 def mandelbrot(re: Float32[np.ndarray, "n=256"], im: Float32[np.ndarray, "n=256"], steps: int = 64):
     """Iterations for which |z| <= 2, counted up to ``steps``."""
 
-    def step(_: int, x: Any, y: Any, count: Any):
+    select: Any = np.where  # its overloads leave the result's type unknown
+
+    def step(_: int, x: Any, y: Any, count: Any) -> tuple[Any, Any, Any]:
         inside = x * x + y * y <= 4
         return (
-            np.where(inside, x * x - y * y + re, x),
-            np.where(inside, 2 * x * y + im, y),
+            select(inside, x * x - y * y + re, x),
+            select(inside, 2 * x * y + im, y),
             count + inside,
         )
 

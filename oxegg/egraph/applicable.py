@@ -63,7 +63,7 @@ def applicable(
     ``trusted`` says whether the evidence for an instance suffices, ``more`` are rules beside
     oxegg's own.
     """
-    known = set(operators)
+    known: set[str] = set(operators)
     waiting = [i for i in (*_instances(), *instances_of(more)) if allowed(i.rule)]
     chosen: list[Instance] = []
     while True:
@@ -75,7 +75,7 @@ def applicable(
             return chosen, known
         chosen += ready
         for instance in ready:
-            known |= instance.left | instance.right
+            known.update(instance.left, instance.right)
 
 
 @lru_cache(maxsize=1)

@@ -152,7 +152,7 @@ class _Terms:
         ]
         self.kernel_classes: dict[Any, list[Term]] = {}
         for number, eclass in tables["Id"].rows:
-            term = encoding.held[number]
+            term = encoding.held[int(number)]
             if not _is_open(term):
                 self.kernel_classes.setdefault(eclass, []).append(term)
 

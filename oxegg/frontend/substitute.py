@@ -211,8 +211,8 @@ def _walk_concat(term: Term, mapping: Mapping_) -> Term:
     others = {name: index for name, index in mapping.items() if name != axis.name}
     index = mapping.get(axis.name, Affine.axis(axis))
     kept = {a for a in term.axes if a.name not in mapping}
-    taken = kept | {a for other in others.values() for a in other.axes}
-    if (taken - {axis}) & set(index.axes) or axis in taken - kept:
+    targets = {a for other in others.values() for a in other.axes}
+    if axis in targets or ((kept | targets) - {axis}) & set(index.axes):
         return _on_top(term, mapping)
     parts = [_walk_part(own, part, others) for own, part in _parts(term)]
     start = 0

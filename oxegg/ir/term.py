@@ -185,6 +185,8 @@ def concat(axis: Axis, parts: Sequence[tuple[Axis | None, Term]]) -> Term:
         raise IRError(f"concat: parts make {length} elements, axis {axis} has {axis.size}")
     if len({term.type for _, term in parts}) != 1:
         raise IRError("concat: parts of different types")
+    if any(axis in term.axes and own != axis for own, term in parts):
+        raise IRError(f"concat: axis {axis} is an axis of a part as well")
     axes = {a for own, term in parts for a in term.axes if a != own} | {axis}
     attributes = (axis, tuple(own for own, _ in parts))
     terms = [term for _, term in parts]

@@ -31,7 +31,7 @@ def refusal(tmp_path: Path, text: str) -> tuple[MachineError, str]:
 
 
 def test_names() -> None:
-    expected = ("ox-card", "ox-dc", "ox-edge", "ox-tiny", "x280", "x390", "x60")
+    expected = ("c908", "ox-card", "ox-dc", "ox-edge", "ox-tiny", "x280", "x390", "x60")
     assert machine_names() == expected
     assert tuple(load_machine(name).name for name in expected) == expected
 

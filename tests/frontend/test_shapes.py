@@ -83,6 +83,8 @@ MATRICES = [
     lambda x, y: np.diagonal(x),
     lambda x, y: x.diagonal(-1) + x.diagonal(2)[:3],
     lambda x, y: np.diag(x @ y),
+    lambda x, y: np.pad(x[:, :4], 1, mode="reflect").diagonal(),
+    lambda x, y: (s := np.stack([x[0], x[1], x[2]])[:, :3]) * s.diagonal(),
     lambda x, y: np.split(x, 2)[1] + np.split(x, [1, 3])[1],
     lambda x, y: np.array_split(x, 4, axis=1)[0],
     lambda x, y: np.kron(x[:2, :2], y[:2, :3]),

@@ -74,6 +74,11 @@ def test_node(number: int) -> None:
     assert value(term) == wanted
 
 
+def test_the_axis_of_a_concatenation_is_its_own() -> None:
+    with pytest.raises(IRError, match="axis j=3 is an axis of a part as well"):
+        concat(J, [(None, ROW), (None, ROW), (None, ROW)])
+
+
 def test_a_part_may_use_the_name_of_another_parts_own_axis() -> None:
     """In the second part j is one of the result's axes, in the first it runs along c."""
     joined = concat(Axis("c", 4), [(J, ROW), (None, at(X, {A: Affine(0)}))])

@@ -20,8 +20,6 @@ pytestmark = [needs_clang, pytest.mark.skipif(QEMU is None, reason="QEMU is not 
 # Short ones that have loads and stores of all kinds, reductions, conversions, exp and integers.
 SAMPLE = (
     r"saxpy_1000|dot_64|sumi32_|doti8_|sadu8_|maxf_|softmax_64|layernorm_64|matmul_16|conv3x3_10|"
-)
-SAMPLE += (
     r"fir16_256|quatmul_64|mandel16_64|rgb2gray_256|hist_|transposeu8_64|prefixi32_256|attn32_16"
 )
 FAST = "-ffast-math"
