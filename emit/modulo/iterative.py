@@ -6,10 +6,12 @@ remains is squeezed: operations move towards their readers when that shortens li
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from oxegg.emit.modulo.bounds import longest_paths
 from oxegg.emit.modulo.graph import Edge, Graph
-from oxegg.emit.modulo.reservation import Reservations
+from oxegg.emit.modulo.reservation import Reservations, packed_resources
 from oxegg.emit.modulo.swing import swing_order
 
 ATTEMPTS_PER_OPERATION = 12
@@ -17,16 +19,27 @@ NEAR = 1
 """Iterations within which dependences say where an operation should be."""
 
 
-def iterative_times(graph: Graph, ii: int, seeds: int = 1) -> Iterator[tuple[int, ...]]:
+@dataclass
+class Work:
+    """How many placements are ``left``: a limit that doesn't depend on the clock."""
+
+    left: int
+
+
+def iterative_times(graph: Graph, ii: int, work: Work, seeds: int = 1) -> Iterator[tuple[int, ...]]:
     """Issue cycles for an interval of ``ii`` cycles: one schedule per way of looking for it.
 
     By height (what the most depends on first, as early as possible), then by neighbourhood (next
     to what has its place, which keeps lifetimes short) from ``seeds`` beginnings.
     """
+    phases = range(max(packed_resources(graph, ii).values(), default=1))
     for priority, swings in _priorities(graph, ii, seeds):
-        times = _Search(graph, ii, priority, swings=swings).run()
-        if times is not None:
-            yield _from_stage_zero(_squeezed(graph, ii, times), ii)
+        for phase in phases:
+            times = _Search(graph, ii, priority, phase, swings=swings).run(work)
+            if times is not None:
+                yield _from_stage_zero(_squeezed(graph, ii, times, phase), ii)
+            if work.left <= 0:
+                return
 
 
 def _priorities(graph: Graph, ii: int, seeds: int) -> Iterator[tuple[list[int], bool]]:
@@ -45,7 +58,9 @@ def _priorities(graph: Graph, ii: int, seeds: int) -> Iterator[tuple[list[int], 
 class _Search:
     """``swings``: what has neighbours behind it only is placed as late as they allow."""
 
-    def __init__(self, graph: Graph, ii: int, priority: Sequence[int], *, swings: bool) -> None:
+    def __init__(
+        self, graph: Graph, ii: int, priority: Sequence[int], phase: int, *, swings: bool
+    ) -> None:
         self.graph = graph
         self.ii = ii
         self.priority = priority
@@ -53,16 +68,20 @@ class _Search:
         self.incoming, self.outgoing = _adjacent(graph)
         self.times: list[int | None] = [None] * graph.count
         self.last: list[int | None] = [None] * graph.count
-        self.table = Reservations(graph, ii)
+        self.table = Reservations(graph, ii, phase)
 
-    def run(self) -> list[int] | None:
-        waiting = set(range(self.graph.count))
-        for _ in range(ATTEMPTS_PER_OPERATION * self.graph.count):
-            if not waiting:
-                break
-            operation = max(waiting, key=lambda i: (self.priority[i], -i))
-            waiting.discard(operation)
-            waiting |= self._place(operation)
+    def run(self, work: Work) -> list[int] | None:
+        if not all(self.table.possible):
+            return None
+        waiting = [(-priority, operation) for operation, priority in enumerate(self.priority)]
+        heapify(waiting)
+        attempts = min(ATTEMPTS_PER_OPERATION * self.graph.count, work.left)
+        while waiting and attempts:
+            _, operation = heappop(waiting)
+            for other in self._place(operation):
+                heappush(waiting, (-self.priority[other], other))
+            attempts -= 1
+            work.left -= 1
         if waiting:
             return None
         return [time for time in self.times if time is not None]
@@ -100,7 +119,7 @@ class _Search:
     def _place(self, operation: int) -> set[int]:
         """Issue the operation in its best cycle; returns those that lost their place."""
         window = self._cycles(operation)
-        time = next((t for t in window if self.table.fits(operation, t)), None)
+        time = self.table.first(operation, window)
         displaced: set[int] = set()
         if time is None:
             last = self.last[operation]
@@ -143,10 +162,10 @@ def _adjacent(graph: Graph) -> tuple[list[list[Edge]], list[list[Edge]]]:
     return incoming, outgoing
 
 
-def _squeezed(graph: Graph, ii: int, times: list[int]) -> list[int]:
+def _squeezed(graph: Graph, ii: int, times: list[int], phase: int) -> list[int]:
     """Move operations that only produce as late as their readers allow: shorter lifetimes."""
     _, outgoing = _adjacent(graph)
-    table = Reservations(graph, ii)
+    table = Reservations(graph, ii, phase)
     for operation, time in enumerate(times):
         table.take(operation, time)
     produces = {web.definition for web in graph.webs}
@@ -159,11 +178,8 @@ def _squeezed(graph: Graph, ii: int, times: list[int]) -> list[int]:
             continue
         latest = min(times[e.target] + ii * e.distance - e.latency for e in others)
         table.release(operation, times[operation])
-        times[operation] = next(
-            time
-            for time in range(latest, times[operation] - 1, -1)
-            if time == times[operation] or table.fits(operation, time)
-        )
+        later = table.first(operation, range(latest, times[operation], -1))
+        times[operation] = times[operation] if later is None else later
         table.take(operation, times[operation])
     return times
 

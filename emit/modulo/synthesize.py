@@ -9,7 +9,7 @@ from oxegg.emit.modulo.bounds import UNBOUNDED, Bound, lower_bound
 from oxegg.emit.modulo.check import check_schedule
 from oxegg.emit.modulo.exact import Budget, exact_schedule
 from oxegg.emit.modulo.graph import Graph, Schedule
-from oxegg.emit.modulo.iterative import iterative_times
+from oxegg.emit.modulo.iterative import Work, iterative_times
 from oxegg.emit.modulo.lifetimes import pressure, total_life
 from oxegg.emit.modulo.order import ordered
 from oxegg.errors import EmitError
@@ -22,10 +22,13 @@ Colouring = Callable[[Graph, Schedule], bool]
 
 @dataclass(frozen=True)
 class Effort:
-    """``seconds`` of wall clock for a loop; without ``exact`` only the heuristic runs."""
+    """``seconds`` of wall clock for the exact model of a loop; 0: only the heuristic runs.
 
-    seconds: float
-    exact: bool
+    ``placements`` bounds the heuristic's work: at the lower bound, and again above it.
+    """
+
+    seconds: float = 0.0
+    placements: int = 20_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ SLACK, LONGEST_ITERATION = 2, 32
 """Nothing is looked for beyond this multiple of the bound, and so many cycles more."""
 SEEDS_AT_BOUND = 12
 """Beginnings tried at the lower bound, where success is a proof."""
+STRIDE = 64
+"""Above the bound the heuristic's intervals grow by a part in so many."""
 DETERMINISTIC_PER_SECOND = 1.0
 
 
@@ -66,15 +71,15 @@ def modulo_schedule(
     if parts.cycles >= UNBOUNDED:
         return None
     limit = longest if longest is not None else SLACK * parts.cycles + LONGEST_ITERATION
-    heuristic = _heuristic(graph, parts.cycles, limit, colourable, started + effort.seconds)
+    heuristic = _heuristic(graph, parts.cycles, limit, colourable, effort)
     best, bound = heuristic, parts.cycles
-    if effort.exact and (best is None or best.ii > bound):
+    if effort.seconds and (best is None or best.ii > bound):
         top = best.ii - 1 if best is not None else limit
         exact, bound = _exact(graph, range(bound, top + 1), effort, colourable, started)
         best = exact or best
     if best is None:
         return None
-    if effort.exact:
+    if effort.seconds:
         best = _shortened(graph, best, effort, colourable, started)
     check_schedule(graph, best)
     method = "heuristic" if best is heuristic else "exact"
@@ -87,16 +92,17 @@ def _usable(graph: Graph, schedule: Schedule, colourable: Colouring) -> bool:
 
 
 def _heuristic(
-    graph: Graph, lowest: int, highest: int, colourable: Colouring, deadline: float
+    graph: Graph, lowest: int, highest: int, colourable: Colouring, effort: Effort
 ) -> Schedule | None:
-    for ii in range(lowest, highest + 1):
-        seeds = SEEDS_AT_BOUND if ii == lowest else 1
-        for times in iterative_times(graph, ii, seeds):
+    ii, seeds, work = lowest, SEEDS_AT_BOUND, Work(effort.placements)
+    while ii <= highest and work.left > 0:
+        for times in iterative_times(graph, ii, work, seeds):
             schedule = ordered(graph, ii, times)
             if _usable(graph, schedule, colourable):
                 return schedule
-            if time.monotonic() > deadline:
-                return None
+        if ii == lowest:
+            work, seeds = Work(effort.placements), 1
+        ii += 1 + ii // STRIDE
     return None
 
 

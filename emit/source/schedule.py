@@ -93,7 +93,7 @@ def schedule_source(
     loop: SourceLoop, machine: Machine, *, seconds: float, disjoint_bases: bool
 ) -> Scheduled:
     """The best pipeline of a loop that ``seconds`` allow, proven and simulated."""
-    effort = Effort(seconds, exact=True)
+    effort = Effort(seconds)
     pipeline = pipeline_loop(loop, machine, effort, disjoint_bases=disjoint_bases)
     proven = prove(pipeline, machine.vlen)
     trial = simulate(pipeline, machine)

@@ -213,7 +213,7 @@ class _Evaluation:
 
     def _reduce(self, term: Term) -> Array:
         running = self._running(term)
-        return running[-1]
+        return running[-1, ...]
 
     def _scan(self, term: Term) -> Array:
         child = term.children[0]
@@ -226,8 +226,8 @@ class _Evaluation:
         out = np.empty_like(rows)
         out[0] = rows[0]
         step = Term(name, (child, child), (), term.type, ())
-        for i in range(1, len(rows)):
-            out[i] = self.apply(step, [out[i - 1], rows[i]])
+        for i in range(1, len(rows)):  # views: a row of one element must stay an array of objects
+            out[i, ...] = self.apply(step, [out[i - 1, ...], rows[i, ...]])
         return out
 
     def _at(self, term: Term) -> Array:

@@ -72,10 +72,6 @@ EFFORTS: dict[str, Effort] = {
 }
 
 
-QUICK_LOOP_SECONDS = 0.5
-"""Time of the heuristic for one loop."""
-
-
 @dataclass(frozen=True)
 class Trial:
     """One nest of one program, emitted and simulated."""
@@ -196,11 +192,10 @@ def _pipelined(
 ) -> list[Trial]:
     """The best programs again with software pipelines; the best of those scheduled exactly."""
     ranked = sorted(tried, key=lambda t: t.score(job.objective))[: effort.pipelines]
-    quick = LoopEffort(QUICK_LOOP_SECONDS, exact=False)
-    found = [p for t in ranked if (p := _pipeline(job, t, quick, inputs)) is not None]
+    found = [p for t in ranked if (p := _pipeline(job, t, LoopEffort(), inputs)) is not None]
     if found and effort.loop_seconds:
         best = min(found, key=lambda t: t.score(job.objective))
-        exact = _pipeline(job, best, LoopEffort(effort.loop_seconds, exact=True), inputs)
+        exact = _pipeline(job, best, LoopEffort(effort.loop_seconds), inputs)
         found = [*([exact] if exact is not None else []), *found]
     return found
 

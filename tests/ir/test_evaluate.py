@@ -131,6 +131,13 @@ def test_exact_does_not_round() -> None:
     assert value(reduce("add", J, pointwise("mul", third, ROW))) != 1
 
 
+def test_exact_scans_yield_fractions() -> None:
+    row = np.array([Fraction(1, 3)] * 3, object)
+    (sums,) = exact([scan("add", J, ROW)], {"row": row})
+    assert [element + Fraction(0) for element in sums] == [Fraction(n, 3) for n in (1, 2, 3)]
+    assert all(isinstance(element, Fraction) for element in sums)
+
+
 def test_exact_refuses_what_has_no_rational_value() -> None:
     for term in (pointwise("exp", ROW), pointwise("and", iota(J, I32), iota(J, I32))):
         with pytest.raises(IRError, match="no exact rational value"):

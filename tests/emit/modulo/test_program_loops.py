@@ -19,7 +19,7 @@ def check(seed: int, directory: Path) -> int:
     machine = MACHINES[seed % len(MACHINES)]
     recipe = Recipe((4, 1, 0, 0), seed % 2, 5, 3, 8 + seed % 30, 1 + seed % 2, seed)
     one = sample(recipe, machine.vlen)
-    code = generate_pipelined(one.program, machine, Effort(0.5, exact=False))
+    code = generate_pipelined(one.program, machine, Effort())
     if code is None:
         return 0
     elf = executable(code.code, sample_arguments(one, machine.vlen, seed))
