@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 
 from oxegg.emit.modulo.bounds import longest_paths
 from oxegg.emit.modulo.graph import Edge, Graph
-from oxegg.emit.modulo.reservation import Reservations, packed_resources
+from oxegg.emit.modulo.reservation import Reservations
 from oxegg.emit.modulo.swing import swing_order
 
 ATTEMPTS_PER_OPERATION = 12
@@ -32,14 +32,12 @@ def iterative_times(graph: Graph, ii: int, work: Work, seeds: int = 1) -> Iterat
     By height (what the most depends on first, as early as possible), then by neighbourhood (next
     to what has its place, which keeps lifetimes short) from ``seeds`` beginnings.
     """
-    phases = range(max(packed_resources(graph, ii).values(), default=1))
     for priority, swings in _priorities(graph, ii, seeds):
-        for phase in phases:
-            times = _Search(graph, ii, priority, phase, swings=swings).run(work)
-            if times is not None:
-                yield _from_stage_zero(_squeezed(graph, ii, times, phase), ii)
-            if work.left <= 0:
-                return
+        times = _Search(graph, ii, priority, swings=swings).run(work)
+        if times is not None:
+            yield _from_stage_zero(_squeezed(graph, ii, times), ii)
+        if work.left <= 0:
+            return
 
 
 def _priorities(graph: Graph, ii: int, seeds: int) -> Iterator[tuple[list[int], bool]]:
@@ -58,9 +56,7 @@ def _priorities(graph: Graph, ii: int, seeds: int) -> Iterator[tuple[list[int], 
 class _Search:
     """``swings``: what has neighbours behind it only is placed as late as they allow."""
 
-    def __init__(
-        self, graph: Graph, ii: int, priority: Sequence[int], phase: int, *, swings: bool
-    ) -> None:
+    def __init__(self, graph: Graph, ii: int, priority: Sequence[int], *, swings: bool) -> None:
         self.graph = graph
         self.ii = ii
         self.priority = priority
@@ -68,11 +64,9 @@ class _Search:
         self.incoming, self.outgoing = _adjacent(graph)
         self.times: list[int | None] = [None] * graph.count
         self.last: list[int | None] = [None] * graph.count
-        self.table = Reservations(graph, ii, phase)
+        self.table = Reservations(graph, ii)
 
     def run(self, work: Work) -> list[int] | None:
-        if not all(self.table.possible):
-            return None
         waiting = [(-priority, operation) for operation, priority in enumerate(self.priority)]
         heapify(waiting)
         attempts = min(ATTEMPTS_PER_OPERATION * self.graph.count, work.left)
@@ -123,9 +117,8 @@ class _Search:
         displaced: set[int] = set()
         if time is None:
             last = self.last[operation]
-            time = window.start if last is None else max(window.start, last + 1)
-            while not self.table.allowed(operation, time):
-                time += 1
+            earliest = window.start if last is None else max(window.start, last + 1)
+            time = self.table.next_allowed(operation, earliest)
             displaced = self.table.rivals(operation, time)
         displaced |= self._violated(operation, time)
         for other in displaced:
@@ -162,10 +155,10 @@ def _adjacent(graph: Graph) -> tuple[list[list[Edge]], list[list[Edge]]]:
     return incoming, outgoing
 
 
-def _squeezed(graph: Graph, ii: int, times: list[int], phase: int) -> list[int]:
+def _squeezed(graph: Graph, ii: int, times: list[int]) -> list[int]:
     """Move operations that only produce as late as their readers allow: shorter lifetimes."""
     _, outgoing = _adjacent(graph)
-    table = Reservations(graph, ii, phase)
+    table = Reservations(graph, ii)
     for operation, time in enumerate(times):
         table.take(operation, time)
     produces = {web.definition for web in graph.webs}

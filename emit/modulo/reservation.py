@@ -44,10 +44,10 @@ class _Need:
 class Reservations:
     """Resources taken per cycle of the kernel, by operation.
 
-    ``phase``: where the users of resources without an idle cycle start, see ``packed_resources``.
+    The first user of a packed resource says where all others start, see ``packed_resources``.
     """
 
-    def __init__(self, graph: Graph, ii: int, phase: int = 0) -> None:
+    def __init__(self, graph: Graph, ii: int) -> None:
         self.ii = ii
         self.capacity = {**graph.capacity, ISSUE: graph.width}
         self.every = (1 << ii) - 1
@@ -63,18 +63,21 @@ class Reservations:
         self.amounts: dict[str, list[int]] = {}
         for resource, amount in self.full:
             self.amounts.setdefault(resource, []).append(amount)
-        packed = packed_resources(graph, ii)
-        self.possible = [
-            _possible(graph, operation, ii, packed, phase) for operation in range(graph.count)
+        self.possible = [_possible(graph, operation, ii) for operation in range(graph.count)]
+        periods = packed_resources(graph, ii)
+        self.packed = [
+            [(u.resource, u.start, periods[u.resource]) for u in usages if u.resource in periods]
+            for usages in graph.usages
         ]
+        self.starts: dict[str, dict[int, int]] = {resource: {} for resource in periods}
 
     def free(self, operation: int) -> int:
         """Cycles of the kernel in which everything that the operation needs is there."""
         blocked = 0
         for need in self.needs[operation]:
             if full := self.full[need.resource, need.amount]:
-                blocked |= self._starts(full, need)
-        return self.possible[operation] & ~blocked
+                blocked |= self._blocked(full, need)
+        return self._in_step(operation) & ~blocked
 
     def first(self, operation: int, window: range) -> int | None:
         """The first cycle of ``window`` (steps of 1 or -1, at most ii long) that is free."""
@@ -92,19 +95,25 @@ class Reservations:
         """Whether everything that the operation needs is free."""
         return bool(self.free(operation) >> time % self.ii & 1)
 
-    def allowed(self, operation: int, time: int) -> bool:
-        """Whether the operation may issue in that cycle of the kernel whatever else is there."""
-        return bool(self.possible[operation] >> time % self.ii & 1)
+    def next_allowed(self, operation: int, earliest: int) -> int:
+        """The first cycle from ``earliest`` on in which it may issue if others make way."""
+        cycles = self._in_step(operation) or self.possible[operation]
+        behind = self._turned(cycles, earliest % self.ii)
+        return earliest + (behind & -behind).bit_length() - 1
 
     def take(self, operation: int, time: int) -> None:
         for resource, cycle, amount in self._cells(operation, time):
             self.holders.setdefault((resource, cycle), set()).add(operation)
             self._change(resource, cycle, amount)
+        for resource, start, _ in self.packed[operation]:
+            self.starts[resource][operation] = time + start
 
     def release(self, operation: int, time: int) -> None:
         for resource, cycle, amount in self._cells(operation, time):
             self.holders[resource, cycle].discard(operation)
             self._change(resource, cycle, -amount)
+        for resource, *_ in self.packed[operation]:
+            del self.starts[resource][operation]
 
     def rivals(self, operation: int, time: int) -> set[int]:
         """Operations that must go for this one to be issued in that cycle."""
@@ -112,6 +121,10 @@ class Reservations:
         for resource, cycle, amount in self._cells(operation, time):
             if self.taken[resource][cycle] + amount > self.capacity[resource]:
                 found |= self.holders[resource, cycle]
+        for resource, start, period in self.packed[operation]:
+            placed = self.starts[resource]
+            if any((time + start - other) % period for other in placed.values()):
+                found.update(placed)
         return found
 
     def _cells(self, operation: int, time: int) -> Iterator[tuple[str, int, int]]:
@@ -130,7 +143,16 @@ class Reservations:
             else:
                 self.full[resource, wanted] &= ~(1 << cycle)
 
-    def _starts(self, full: int, need: _Need) -> int:
+    def _in_step(self, operation: int) -> int:
+        """Cycles in which the operation may issue with those users of packed resources."""
+        cycles = self.possible[operation]
+        for resource, start, period in self.packed[operation]:
+            if placed := self.starts[resource]:
+                first = (next(iter(placed.values())) - start) % period
+                cycles &= self.every // ((1 << period) - 1) << first
+        return cycles
+
+    def _blocked(self, full: int, need: _Need) -> int:
         """Issue cycles for which the need meets a cycle of ``full``."""
         blocked = self._turned(full, need.start % self.ii)
         reach = 1
@@ -167,12 +189,7 @@ def _needs(graph: Graph, operation: int, ii: int) -> Iterator[_Need]:
             yield _Need(resource, amount, start, length)
 
 
-def _possible(graph: Graph, operation: int, ii: int, packed: dict[str, int], phase: int) -> int:
+def _possible(graph: Graph, operation: int, ii: int) -> int:
     """Cycles in which the operation may issue whatever else is there."""
     last = ii - 1 - graph.dead
-    cycles = 1 << last if operation == graph.branch else (1 << last + 1) - 1
-    for usage in graph.usages[operation]:
-        if period := packed.get(usage.resource):
-            first = (phase - usage.start) % period
-            cycles &= sum(1 << cycle for cycle in range(first, ii, period))
-    return cycles
+    return 1 << last if operation == graph.branch else (1 << last + 1) - 1

@@ -78,4 +78,9 @@ def test_users_of_a_full_resource_start_in_step() -> None:
     graph = Graph(((Usage("alu", 0, 3),),) * 2, (), (), {"alu": 1}, {}, width=1)
     assert packed_resources(graph, 6) == {"alu": 3}
     assert packed_resources(graph, 7) == {}
-    assert Reservations(graph, 6, phase=1).free(0) == 0b010010
+    table = Reservations(graph, 6)
+    assert table.free(0) == 0b111111
+    table.take(1, 8)
+    assert table.free(0) == 0b100000
+    table.release(1, 8)
+    assert table.free(0) == 0b111111
