@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
 from oxegg.sim.dma import DmaEngine
-from oxegg.sim.domains import Domain, lanes_over
+from oxegg.sim.domain import Domain
 from oxegg.sim.lanes import BY_NUMBER
 from oxegg.sim.memory import Memory
 from oxegg.sim.near_memory import NearMemoryUnits
@@ -28,7 +28,12 @@ NO_ACCELERATORS = Accelerators()
 def accelerators(machine: Machine, memory: Memory, domain: Domain | None = None) -> Accelerators:
     """The engines of ``machine`` in their initial state; floats are elements of ``domain``."""
     near = machine.near_memory
-    kinds = lanes_over(domain) if domain else BY_NUMBER
+    kinds = BY_NUMBER
+    if domain is not None:
+        # Ordinary runs start without the domains.
+        from oxegg.sim.domains import lanes_over
+
+        kinds = lanes_over(domain)
     return Accelerators(
         dma=DmaEngine(machine.dma, memory) if machine.dma else None,
         simt=SimtCore(machine.simt) if machine.simt else None,

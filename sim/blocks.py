@@ -18,7 +18,7 @@ from oxegg.sim.memory import LINE_SHIFT
 from oxegg.sim.reference import raises_flags
 from oxegg.sim.scalar_code import DYNAMIC, ScalarCode
 from oxegg.sim.state import Mode
-from oxegg.sim.vector import scalar_sources
+from oxegg.sim.vector_groups import scalar_sources
 
 MAX_LENGTH = 64
 SIMT = frozenset({"simt_control", "simt_spawn", "simt_barrier", "simt_vote", "simt_shuffle"})

@@ -12,7 +12,7 @@ from oxegg.errors import SimulationError, UsageError
 from oxegg.sim.accelerators import accelerators
 from oxegg.sim.banks import bank_count, place_in_banks, read_from_banks
 from oxegg.sim.clock import Clock
-from oxegg.sim.domains import Domain
+from oxegg.sim.domain import Domain
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
 from oxegg.sim.memory import (
     DRAM_BASE,

@@ -17,10 +17,15 @@ from oxegg.errors import SimulationError
 from oxegg.sim.blocks import Block, Decoded
 from oxegg.sim.events import Event, TileEvent
 from oxegg.sim.plans import TICKS, Plan, block_plans, costs, tile_plan
-from oxegg.sim.recording import MAX_SPANS, InstructionProfile, Recording, Span, Stall
+from oxegg.sim.recording import (
+    MAX_SPANS,
+    InstructionProfile,
+    Recording,
+    SimtTime,
+    Span,
+    Stall,
+)
 from oxegg.sim.scoreboard import Scoreboard, Times
-from oxegg.sim.simt_run import Issued
-from oxegg.sim.simt_timing import SimtTime, time_simt
 from oxegg.sim.state import VectorConfig
 
 Events = list[tuple[int, Event]]
@@ -166,9 +171,8 @@ class Clock:
         self._steps.append(step)
         return step
 
-    def simt(self, issued: list[Issued]) -> None:
+    def simt(self, found: SimtTime) -> None:
         """Account for a stretch of SIMT mode; it starts when all before it has completed."""
-        found = time_simt(self.machine, self._costs, issued)
         if self.recording and self._recorded < MAX_SPANS:
             self._recorded += len(found.spans)
             self._history.append((self.ticks + self._tail, found))

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from oxegg.isa import Instruction
-from oxegg.sim.domains import Domain, has_float, tile_context
+from oxegg.sim.domain import Domain
+from oxegg.sim.domains import has_float, tile_context
 from oxegg.sim.events import Event, TileEvent
 from oxegg.sim.faults import StateFault
 from oxegg.sim.near_memory_operations import compile_near_memory
@@ -12,7 +13,7 @@ from oxegg.sim.state import State
 from oxegg.sim.tile import Tiles
 from oxegg.sim.tile_operations import compile_tile
 from oxegg.sim.tile_reference import TileReference
-from oxegg.sim.vector import scalar_sources
+from oxegg.sim.vector_groups import scalar_sources
 from oxegg.sim.vector_memory import Access
 
 Operation = Callable[..., int | None]

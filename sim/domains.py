@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from math import isqrt
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,11 @@ import numpy.typing as npt
 from oxegg.isa import Instruction
 from oxegg.isa.semantics import Apply, operations
 from oxegg.sim import fp8, ieee
-from oxegg.sim.faults import StateFault
+from oxegg.sim.domain import Domain, NoMeaning, Value
 from oxegg.sim.lanes import BFLOATS, BYTES, HALVES, SINGLES, Lanes
 from oxegg.sim.reference import Context
 from oxegg.sim.tile_reference import TileContext
 
-Value = Any
 Array = npt.NDArray[Any]
 PRIMES: Mapping[int, tuple[int, int]] = {
     64: (4_194_301, 4_194_287),
@@ -37,48 +36,6 @@ PRIMES: Mapping[int, tuple[int, int]] = {
     8: (61, 59),
 }
 """Two primes by the narrowest format in bits that holds results; 8 stands for bfloat16 too."""
-
-
-class NoMeaning(StateFault):
-    """What the domain doesn't have; a run stops there, with pc and instruction."""
-
-    def __init__(self, what: str, domain: str) -> None:
-        super().__init__(f"{what} has no meaning over {domain}")
-
-
-class Domain(Protocol):
-    """Arithmetic on values, and the numbers that stand for values in registers."""
-
-    @property
-    def name(self) -> str: ...
-
-    def literal(self, value: Fraction) -> Value:
-        """The element that a rational number stands for."""
-        ...
-
-    def add(self, a: Value, b: Value) -> Value: ...
-
-    def multiply(self, a: Value, b: Value) -> Value: ...
-
-    def divide(self, a: Value, b: Value) -> Value: ...
-
-    def negate(self, a: Value) -> Value: ...
-
-    def square_root(self, a: Value) -> Value: ...
-
-    def less(self, a: Value, b: Value) -> bool: ...
-
-    def to_rational(self, a: Value) -> Fraction:
-        """The number itself, for conversions to integers."""
-        ...
-
-    def number(self, value: Value) -> int:
-        """The positive number that stands for a value."""
-        ...
-
-    def value(self, number: int) -> Value:
-        """The value that a positive number stands for."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -390,10 +347,8 @@ def fold(
     return encode(domain, form, total)
 
 
-def context_for(domain: Domain | None) -> Callable[..., Context]:
-    """The reference interpreter's contexts, over ``domain`` unless that is None."""
-    if domain is None:
-        return Context
+def domain_context(domain: Domain) -> Callable[..., Context]:
+    """The reference interpreter's contexts over ``domain``."""
 
     def make(*arguments: Any, **more: Any) -> Context:
         return DomainContext(*arguments, **more, domain=domain)

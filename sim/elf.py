@@ -10,7 +10,8 @@ from oxegg.sim.accelerators import accelerators
 from oxegg.sim.banks import map_local_memories
 from oxegg.sim.clock import Clock
 from oxegg.sim.elf_image import Image, read_image
-from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine, with_flags_if_observed
+from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
+from oxegg.sim.flags import with_flags_if_observed
 from oxegg.sim.machine_mode import Hart
 from oxegg.sim.recording import Recording
 from oxegg.sim.state import State

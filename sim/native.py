@@ -20,14 +20,13 @@ from oxegg.sim.events import Event
 from oxegg.sim.ieee import NEAREST_EVEN
 from oxegg.sim.memory import LINE_SHIFT
 from oxegg.sim.native_clock import Transitions
-from oxegg.sim.native_frame import REDO, UNTIMED
 from oxegg.sim.native_library import QUICK, Compiled, compile_region, find_compiled
 from oxegg.sim.native_llvm import Function
-from oxegg.sim.native_region import Config, Node, Region, Target, region_code
 from oxegg.sim.native_runtime import FIELDS, WORD, MemoryTables, Words, memory_tables
 from oxegg.sim.native_selection import connected
+from oxegg.sim.region import REDO, UNTIMED, Config, Node, Region, Target
 from oxegg.sim.state import Mode, Operations, State
-from oxegg.sim.vector import scalar_sources
+from oxegg.sim.vector_groups import scalar_sources
 
 SCALAR_MICROSECONDS, VECTOR_MICROSECONDS = 0.25, 8.0
 """What an instruction costs in the Python tier, roughly."""
@@ -144,6 +143,9 @@ class NativeTier:
 
     def _compile(self, visit: Visit) -> None:
         """Compile the region around a block that has become hot."""
+        # Most short runs get by without the code generator.
+        from oxegg.sim.native_region import region_code
+
         chosen = [v for v in connected(visit, self.visits.values()) if v.limit != NEVER]
         while True:
             region = _region(chosen, self.target)

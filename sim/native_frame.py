@@ -16,9 +16,8 @@ from oxegg.sim.native_runtime import (
     load_word,
     store_word,
 )
+from oxegg.sim.region import REDO
 
-CONTINUE, REDO, UNTIMED = range(3)
-"""Ways out: go on at pc; execute the instruction at the place again; the clock has no such step."""
 LOCALS = ("status", "pc", "config", "vl", "budget", "event0", "event1", "state")
 LOADED = ("budget", "state")
 EVENT_BITS = 64

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from oxegg.sim.memory import Memory
 from oxegg.sim.native_llvm import Function, compile_function
-from oxegg.sim.native_region import FUNCTION, Config, Region, RegionCode, Target
+from oxegg.sim.region import FUNCTION, Config, Region, RegionCode, Target
 
 KEPT = 2048
 """Nodes to remember the regions of; a region's code takes some ten kilobytes."""

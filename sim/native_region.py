@@ -6,84 +6,32 @@ that isn't part of the region, an instruction without native code, a refused acc
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from oxegg.isa import Instruction, VType
+from oxegg.isa import Instruction
 from oxegg.isa.semantics import WHOLE_VECTOR, Apply
 from oxegg.isa.vtype import decode_vtype
-from oxegg.sim.blocks import Block, Decoded
-from oxegg.sim.native_frame import CONTINUE, REDO, UNTIMED, EventOverflow, Frame, Place
+from oxegg.sim.blocks import Decoded
+from oxegg.sim.native_frame import EventOverflow, Frame, Place
 from oxegg.sim.native_ir import Unsupported
 from oxegg.sim.native_permute import Permutation
 from oxegg.sim.native_runtime import WORD
 from oxegg.sim.native_scalar import Branch, ScalarInstruction
 from oxegg.sim.native_vector import Configured, VectorInstruction
 from oxegg.sim.native_vector_memory import VectorAccess
-from oxegg.sim.vector import scalar_sources
+from oxegg.sim.region import (
+    CONTINUE,
+    FUNCTION,
+    REDO,
+    UNTIMED,
+    EventField,
+    Node,
+    Region,
+    RegionCode,
+)
+from oxegg.sim.vector_groups import scalar_sources
 
-FUNCTION = "region"
 CALL_ARGUMENTS = 3
-
-
-@dataclass(frozen=True)
-class Config:
-    """A vector configuration under round to nearest even, with vstart 0."""
-
-    vl: int
-    vtype: VType | None
-    vxrm: int
-
-
-@dataclass(frozen=True)
-class Node:
-    """A block under one of the region's configurations."""
-
-    block: Block
-    config: int
-
-
-@dataclass(frozen=True)
-class Target:
-    """What code is made for, besides the region itself."""
-
-    timed: bool
-    vlen: int
-    fill_agnostic: bool
-    float_off: bool = False
-    vector_off: bool = False
-
-
-@dataclass(frozen=True)
-class Region:
-    """Nodes (at most 64 blocks' worth of code) and the configurations that they refer to."""
-
-    nodes: tuple[Node, ...]
-    configs: tuple[Config, ...]
-    target: Target
-
-
-@dataclass(frozen=True)
-class EventField:
-    """Where the events of an instruction lie in the key of the transition table."""
-
-    index: int
-    word: int
-    position: int
-    width: int
-
-
-@dataclass
-class RegionCode:
-    """IR of a region, and what its caller must know.
-
-    ``calls`` are the vector instructions that native code has the Python tier execute; ``events``
-    the event fields by node; ``complete`` says for each node whether all of it is native.
-    """
-
-    text: str
-    calls: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    events: list[tuple[EventField, ...]] = field(default_factory=list[tuple[EventField, ...]])
-    complete: list[bool] = field(default_factory=list[bool])
 
 
 def region_code(region: Region) -> RegionCode:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from oxegg.sim.blocks import Decoded
+
 MAX_SPANS = 1_000_000
 """Instructions after which a timeline ends, so that a long run can't fill the memory."""
 
@@ -31,6 +33,19 @@ class Span(NamedTuple):
             end=self.end + ticks,
             result=self.result + ticks,
         )
+
+
+@dataclass(frozen=True)
+class SimtTime:
+    """Ticks of a stretch of SIMT mode, and where they went; ``issue`` is by pc."""
+
+    ticks: int
+    busy: Mapping[str, int]
+    stalls: Mapping[str, int]
+    issue: Mapping[int, int]
+    spans: tuple[Span, ...]
+    instructions: tuple[Decoded, ...]
+    """The instructions of ``spans``."""
 
 
 class Stall(NamedTuple):

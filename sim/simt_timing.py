@@ -6,7 +6,7 @@ oldest warp that can issue takes over (ISA manual, "Xoxw").
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,25 +14,12 @@ from oxegg.costmodels import Machine, timing
 from oxegg.sim.blocks import Decoded
 from oxegg.sim.memory import LINE_SHIFT, NEAR_MEMORY_BASE, SPM_BASE
 from oxegg.sim.plans import TICKS, Costs, scalar_registers
-from oxegg.sim.recording import Span
+from oxegg.sim.recording import SimtTime, Span
 from oxegg.sim.simt_run import Issued
 
 BANK_SHIFT = 3
 CONTROL = frozenset({"simt_control", "simt_spawn"})
 JUMPS = frozenset({"branch", "jump"})
-
-
-@dataclass(frozen=True)
-class SimtTime:
-    """Ticks of the stretch, and where they went; ``issue`` is by pc."""
-
-    ticks: int
-    busy: Mapping[str, int]
-    stalls: Mapping[str, int]
-    issue: Mapping[int, int]
-    spans: tuple[Span, ...]
-    instructions: tuple[Decoded, ...]
-    """The instructions of ``spans``."""
 
 
 class Candidate(NamedTuple):

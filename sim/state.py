@@ -10,7 +10,7 @@ import numpy.typing as npt
 from oxegg.isa import VType, decode_vtype
 from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.sim.accelerators import NO_ACCELERATORS, Accelerators
-from oxegg.sim.domains import Domain
+from oxegg.sim.domain import Domain
 from oxegg.sim.ieee import Flags
 from oxegg.sim.memory import Memory
 from oxegg.sim.simt import SimtCore
@@ -67,7 +67,7 @@ class State:
     """Registers of one hart. ``x`` and the views of ``f`` and ``v`` are shared with all code.
 
     ``track_flags``: whether float instructions accrue IEEE exceptions in ``flags``. That never
-    changes other results, but takes time; see ``oxegg.sim.engine.FlagsObserved``.
+    changes other results, but takes time; see ``oxegg.sim.flags.FlagsObserved``.
     ``fill_agnostic``: whether agnostic elements become ones, so that nobody relies on them, or stay
     undisturbed. ``domain``: the numbers that floats stand for, IEEE's own by default; see
     ``oxegg.sim.domains``.

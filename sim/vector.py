@@ -21,15 +21,6 @@ FROM_ELEMENT_0 = frozenset({
 })  # fmt: skip
 
 
-def scalar_sources(record: Instruction) -> tuple[str, ...]:
-    """Names of the x, f and constant operands that the function takes, in assembly order.
-
-    Memory operations take the base address first.
-    """
-    names = tuple(o.name for o in record.operands if o.kind in ("x", "f", "imm") and o.reads)
-    return tuple(sorted(names, key=lambda name: name != "rs1")) if record.memory else names
-
-
 def compile_vector(
     record: Instruction, values: Values, config: VectorConfig, state: State, access: Access
 ) -> Callable[..., Any]:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from oxegg.isa import Instruction
 from oxegg.isa.semantics import Apply, Expression, Name, names
 from oxegg.sim import ieee
-from oxegg.sim.domains import Domain, context_for, has_float, is_move, refuse_elements
+from oxegg.sim.domain import Domain, context_for
+from oxegg.sim.domains import has_float, is_move, refuse_elements
 from oxegg.sim.element_code import FLOAT_RESULT, RING, ElementCode
 from oxegg.sim.host_float import (
     bf16_narrow,

@@ -121,3 +121,12 @@ def _may_overlap(target: Group, source: Group) -> bool:
         return target.register == source.register
     ends_together = target.span.stop == source.span.stop
     return source.emul >= 1 and ends_together and source.registers < target.registers
+
+
+def scalar_sources(record: Instruction) -> tuple[str, ...]:
+    """Names of the x, f and constant operands that the function takes, in assembly order.
+
+    Memory operations take the base address first.
+    """
+    names = tuple(o.name for o in record.operands if o.kind in ("x", "f", "imm") and o.reads)
+    return tuple(sorted(names, key=lambda name: name != "rs1")) if record.memory else names

@@ -6,8 +6,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 
+from oxegg import __version__
 from oxegg.cli.options import add_common_options
 from oxegg.errors import OxeggError, VerificationError
 
@@ -81,7 +81,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         description="Turns hot NumPy kernels into the best machine code it can prove.",
         epilog="oxegg COMMAND --help shows each command's options with an example.",
     )
-    parser.add_argument("--version", action="version", version=f"oxegg {version('oxegg')}")
+    parser.add_argument("--version", action="version", version=f"oxegg {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(

@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+# Commands that only write lines or JSON start without rich.
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -49,8 +49,10 @@ def put_json(value: object, target: str | None) -> bool:
     return target == "-"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
     """A table whose number columns are right-aligned; ``None`` is shown as a dash."""
+    from rich.table import Table
+
     rows = [tuple(row) for row in rows]
     shown = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
     for index, column in enumerate(columns):
@@ -63,6 +65,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 def show(*things: object) -> None:
     """Print to standard output; when that is piped, lines are whole, however long."""
+    from rich.console import Console
+
     terminal = sys.stdout.isatty()
     console = Console(highlight=False) if terminal else Console(highlight=False, width=10_000)
     with console.capture() as captured:
@@ -88,6 +92,15 @@ def progress(what: str) -> Generator[Callable[[int, int, str], None]]:
 
     Yields ``tick(done, total, name)``, to be called whenever the thing called ``name`` is done.
     """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     bar = Progress(
         BarColumn(),
         MofNCompleteColumn(),

@@ -5,8 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from oxegg.cli.options import add_machine_option
 from oxegg.cli.output import put_json, table, write_atomically
 from oxegg.costmodels import Machine, load_machine
@@ -93,6 +91,8 @@ def _write_trace(path: Path, program: str, machine: Machine, result: ElfResult) 
 
 def _show_profile(loops: list[LoopProfile], result: ElfResult) -> None:
     """The tables, on standard error: by loop, then by unit."""
+    from rich.console import Console
+
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 200)
     total = result.cycles or 1
     rows = [

@@ -11,6 +11,7 @@ from oxegg.isa.table import TABLE
 
 ACCUMULATORS = range(16, 20)
 TILES = range(8)
+OPCODE = 0x7F
 ALLOWED: dict[str, tuple[int, ...]] = {
     "acc": tuple(ACCUMULATORS),
     "tr": tuple(TILES),
@@ -73,7 +74,7 @@ def _check_register(record: Instruction, operand: Operand, value: int) -> None:
 
 def decode(word: int) -> tuple[Instruction, tuple[int | bool, ...]]:
     """The record and its operand values in assembly order; raises ``OxeggError`` if undefined."""
-    for mask, records in _lookup()[word & 0x7F]:
+    for mask, records in _candidates(word & OPCODE):
         record = records.get(word & mask)
         if record is not None:
             values = tuple(_value(operand, word) for operand in record.operands)
@@ -94,16 +95,22 @@ Candidates = tuple[tuple[int, Mapping[int, Instruction]], ...]
 
 
 @cache
-def _lookup() -> Mapping[int, Candidates]:
-    """By major opcode: for each distinct mask, most specific first, the records by match."""
-    table: dict[int, dict[int, dict[int, Instruction]]] = {opcode: {} for opcode in range(128)}
+def _by_opcode() -> Mapping[int, Sequence[Instruction]]:
+    """The records by major opcode, which stands last in an encoding."""
+    table: dict[int, list[Instruction]] = {}
     for record in TABLE.values():
-        masks = table[record.match & 0x7F]
+        table.setdefault(int(record.encoding.rpartition("=")[2], 0), []).append(record)
+    return table
+
+
+@cache
+def _candidates(opcode: int) -> Candidates:
+    """For each distinct mask, most specific first, the records of an opcode by match."""
+    # A program uses few opcodes: the encodings of the others need not be parsed.
+    masks: dict[int, dict[int, Instruction]] = {}
+    for record in _by_opcode().get(opcode, ()):
         masks.setdefault(record.mask, {})[record.match] = record
-    return {
-        opcode: tuple(sorted(masks.items(), key=lambda item: -item[0].bit_count()))
-        for opcode, masks in table.items()
-    }
+    return tuple(sorted(masks.items(), key=lambda item: -item[0].bit_count()))
 
 
 def overlaps() -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ are named as a whole (``offset12`` for a branch target) and their pieces come fr
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from oxegg.errors import OxeggError
 
@@ -42,7 +42,7 @@ class Field:
         top = 1 << (self.bits - 1 if self.signed else self.bits)
         return top - self.align
 
-    @property
+    @cached_property
     def word_mask(self) -> int:
         """The bits of the word that this field occupies."""
         return sum(((1 << (high - low + 1)) - 1) << low for high, low, _ in self.pieces)

@@ -8,7 +8,7 @@ their roles, what the instruction computes, and the name of its timing class. Ev
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 from oxegg.isa.fields import FIELDS, Field, parse_encoding
@@ -165,6 +165,7 @@ SIZED_TAGS = ("f", "e", "v", "t", "tr", "acc")
 DEFAULTS: dict[str, int] = {"mask": 0, "v0": 1, "rm": 7}
 
 
+@cache
 def operands_of(syntax: str, *, reads_rd: bool = False) -> tuple[Operand, ...]:
     """Operands of an assembly pattern such as ``"+vd*2, vs1, vs2, vm"`` or ``"rd, imm12(rs1)"``.
 
@@ -199,6 +200,7 @@ def _operand(match: re.Match[str], reads_rd: bool) -> Operand:
     return Operand(name, kind, role, width, ratio, registers, fields, default)
 
 
+@cache
 def assembly_fields(syntax: str) -> str:
     """The assembly pattern with bare operand names: ``"+vd*2, (rs1)"`` becomes ``"vd, (rs1)"``."""
     return OPERAND.sub(lambda match: match["name"], syntax)

@@ -16,7 +16,7 @@ from oxegg.emit.physical import PhysicalProgram
 from oxegg.ir.term import Kernel
 from oxegg.ir.types import U8
 from oxegg.sim import Buffer, CallResult, call
-from oxegg.sim.domains import Domain
+from oxegg.sim.domain import Domain
 
 Array = npt.NDArray[Any]
 Place = Literal["spm", "dram"]

@@ -20,7 +20,8 @@ from oxegg.ir import Kernel, topological
 from oxegg.ir.evaluate import exact, to_layout
 from oxegg.ir.types import ElementType
 from oxegg.sim import ieee
-from oxegg.sim.domains import PRIMES, Domain, NoMeaning, PrimeField, decode
+from oxegg.sim.domain import Domain, NoMeaning
+from oxegg.sim.domains import PRIMES, PrimeField, decode
 
 Array = npt.NDArray[Any]
 Run = Callable[[list[Array], Domain], Sequence[Array]]

@@ -19,7 +19,7 @@ from oxegg.sim.memory import SPM_BASE, Memory
 from oxegg.sim.state import State
 from oxegg.sim.tile import Tiles
 from oxegg.sim.tile_reference import TileReference
-from oxegg.sim.vector import scalar_sources
+from oxegg.sim.vector_groups import scalar_sources
 from oxegg.sim.vector_memory import Access
 from tests.sim.programs import RETURN, Line, assemble, constant
 

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from oxegg.frontend import lower
 from oxegg.ir import Kernel
 from oxegg.search.api import compile_kernel
-from oxegg.sim.domains import Domain
+from oxegg.sim.domain import Domain
 from oxegg.verify.field import field_check
 
 Array = npt.NDArray[Any]
