@@ -1,7 +1,7 @@
 """A loop body of instructions as a graph: webs of values, dependences, resources."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from oxegg.costmodels import Machine
 from oxegg.emit.modulo.addresses import accesses, memory_order
@@ -58,7 +58,8 @@ def body_of(operations: Sequence[Operation], machine: Machine, rules: Rules) -> 
     costs = [cost(op, step(op, machine)) for op in operations]
     builder = _Builder(values, costs, rules)
     builder.webs()
-    edges = _strongest(builder.edges())
+    branch, dead = len(operations) - 1, max(0, machine.scalar.branch_taken - 1)
+    edges = _strongest(_behind(branch, 1 + dead, builder.edges()))
     used, capacity = usages(costs, machine)
     free = tuple(() if i in rules.control else row for i, row in enumerate(used))
     graph = Graph(
@@ -68,13 +69,20 @@ def body_of(operations: Sequence[Operation], machine: Machine, rules: Rules) -> 
         capacity,
         rules.files,
         machine.issue_width,
-        len(operations) - 1,
-        max(0, machine.scalar.branch_taken - 1),
+        branch,
+        dead,
     )
     return Body(
         tuple(operations), values, graph, builder.carrier, builder.reads, builder.writes,
         builder.homes, builder.floating,
     )  # fmt: skip
+
+
+def _behind(branch: int, latency: int, edges: Iterable[Edge]) -> Iterator[Edge]:
+    """The same edges; what follows the branch, the kernel's last word, is in the next kernel."""
+    for edge in edges:
+        least = latency if edge.source == branch else 0
+        yield replace(edge, latency=max(edge.latency, least))
 
 
 def _strongest(edges: Iterable[Edge]) -> tuple[Edge, ...]:

@@ -204,7 +204,10 @@ def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array
     """The program of a trial with software pipelines, simulated."""
     physical = trial.candidate.choice.program
     program = _lowered(job, physical, trial.candidate.stages, trial.nests)
-    code = generate_pipelined(program, job.scheduled_for, effort) if program is not None else None
+    try:
+        code = generate_pipelined(program, job.scheduled_for, effort) if program else None
+    except EmitError:
+        return None
     if code is None:
         return None
     runner = replace(trial.runner, code=code.code)
