@@ -16,6 +16,7 @@ from oxegg.costmodels import Machine, unit_copies
 from oxegg.errors import SimulationError
 from oxegg.sim.blocks import Block, Decoded
 from oxegg.sim.events import Event, TileEvent
+from oxegg.sim.issue import issue
 from oxegg.sim.plans import TICKS, Plan, block_plans, costs, tile_plan
 from oxegg.sim.recording import (
     MAX_SPANS,
@@ -25,8 +26,9 @@ from oxegg.sim.recording import (
     Span,
     Stall,
 )
-from oxegg.sim.scoreboard import Scoreboard, Times
+from oxegg.sim.scoreboard import Scoreboard
 from oxegg.sim.state import VectorConfig
+from oxegg.sim.times import Times
 
 Events = list[tuple[int, Event]]
 Key = tuple[int, int, int, bool] | tuple[int, int, int, bool, tuple[tuple[int, Event], ...]]
@@ -148,7 +150,7 @@ class Clock:
             event = engine_events.get(plan.place)
             if isinstance(event, TileEvent):
                 plan = tile_plan(self.machine, plan, event)
-            board.issue(plan, lines.get(plan.place), event)
+            issue(board, plan, lines.get(plan.place), event)
             marks.append(board.now)
             stalls.append(board.stalls.copy())
         last = block.instructions[-1]

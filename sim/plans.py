@@ -41,7 +41,6 @@ class Plan:
     chains: bool
     reads: tuple[int, ...]
     writes: tuple[int, ...]
-    vector: bool
     vector_reads: tuple[int, ...] = ()
     vector_writes: tuple[int, ...] = ()
     memory: Literal["load", "store"] | None = None
@@ -133,7 +132,6 @@ def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) 
         chains=cost.chains,
         reads=scalar_registers(decoded, reads=True),
         writes=scalar_registers(decoded, reads=False),
-        vector=record.is_vector,
         vector_reads=_registers(groups, reads=True) + ((0,) if masked else ()) + row.get("in", ()),
         vector_writes=_registers(groups, reads=False) + row.get("out", ()),
         engine=timing_class(record.name).engine,

@@ -19,6 +19,7 @@ from oxegg.search.api import compile_kernel
 from oxegg.search.driver import timing_inputs
 from oxegg.sim import Decoded, disassemble
 from oxegg.sim.blocks import Block
+from oxegg.sim.issue import issue
 from oxegg.sim.plans import TICKS, Plan, block_plans, costs
 from oxegg.sim.scoreboard import Scoreboard
 from oxegg.sim.state import VectorConfig
@@ -101,7 +102,7 @@ def ours(machine: Machine, body: list[Decoded], states: list[VType | None]) -> f
     for _ in range(2):
         for _ in range(ROUNDS):
             for plan in plans:
-                board.issue(plan, None)
+                issue(board, plan, None)
             board.branch(taken=True, backward=True)
         ends.append(board.finish())
     return (ends[1] - ends[0]) / TICKS / ROUNDS
