@@ -14,6 +14,7 @@ from oxegg.costmodels import load_machine
 from oxegg.errors import LoweringError
 from oxegg.fuzz.programs import LONG, SHAPES, SHORT, TYPES, Sample, sample
 from oxegg.fuzz.variants import variants
+from oxegg.ir import elementary
 from oxegg.verify import check, input_sets
 
 MACHINES = ("ox-tiny", "ox-edge", "ox-card", "ox-dc", "x60", "x280")
@@ -21,7 +22,7 @@ MODES = ("exact", "real", "real", "approx")
 VARIANTS = 2
 INPUT_SETS = 3
 # What the compiler may refuse, in mode exact only, and how many of all kernels at most.
-_FUNCTIONS = r"(exp|tanh|log|sin) \(\w+\)"
+_FUNCTIONS = rf"({'|'.join(elementary.FUNCTIONS)}) \(\w+\)"
 REFUSED = re.compile(rf"no instructions compute ({_FUNCTIONS}|(reduce|scan) add \(bf16\)|, )+")
 MOST_REFUSED = 0.1
 
