@@ -5,9 +5,11 @@ Section numbers refer to the RISC-V "V" Vector Extension 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from oxegg.ir.types import BF16, BOOL, F16, F32, F64, FLOATS, INTEGERS, TYPES, ElementType
+from oxegg.isa import TABLE
+from oxegg.rules.derived_forms import derived_selections
 from oxegg.rules.integers import WIDER
 from oxegg.rules.pattern import Apply, Pattern, apply, convert, variables
 from oxegg.rules.selection import Encoding, Form, Place, Selection
@@ -413,5 +415,22 @@ def _rows() -> Iterator[Selection]:
     yield from _accumulations()
 
 
-SELECTIONS: tuple[Selection, ...] = tuple(_rows())
+def _derived(written: Sequence[Selection]) -> Iterator[Selection]:
+    """Rows read off the records of instructions that no row above names, where they are new."""
+    names = {encoding.instruction for row in written for encoding in row.form.encodings}
+    known = {_algebra(row) for row in written}
+    records = (record for record in TABLE.values() if record.name not in names)
+    rows = [row for row in derived_selections(records) if _algebra(row) not in known]
+    yield from rows
+    maskable = [row for row in rows if TABLE[row.form.encodings[0].instruction].reads_v0]
+    yield from _masked(maskable)
+
+
+def _algebra(row: Selection) -> tuple[object, ...]:
+    """What a row computes of operands in which places."""
+    return row.pattern, row.form.operands, row.form.type, row.reduction
+
+
+WRITTEN: tuple[Selection, ...] = tuple(_rows())
+SELECTIONS: tuple[Selection, ...] = (*WRITTEN, *_derived(WRITTEN))
 FORMS: dict[str, Form] = {row.form.key: row.form for row in SELECTIONS}

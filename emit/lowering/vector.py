@@ -17,7 +17,6 @@ from oxegg.rules.selection import Form
 from oxegg.rules.vector_engine import FORMS
 
 Lookup = Callable[[Value, Combo], Register]
-_UNSIGNED_IMMEDIATES = ("vsll.vi", "vsrl.vi", "vsra.vi", "vnsrl.wi")
 
 
 def instruction(emitter: Emitter, value: Value, combo: Combo, lookup: Lookup) -> Register:
@@ -101,8 +100,11 @@ def _immediate(name: str, value: Value) -> tuple[str, int] | None:
     if name == "vsub.vx":
         name, number = "vadd.vx", -number
     changed = name.replace(".vxm", ".vim").replace(".vx", ".vi")
-    low, high = (0, 31) if changed in _UNSIGNED_IMMEDIATES else (-16, 15)
-    return (changed, number) if changed in TABLE and low <= number <= high else None
+    if changed not in TABLE:
+        return None
+    unsigned = any(operand.name == "uimm5" for operand in TABLE[changed].operands)
+    low, high = (0, 31) if unsigned else (-16, 15)
+    return (changed, number) if low <= number <= high else None
 
 
 def constant(emitter: Emitter, value: Value) -> Register:

@@ -28,6 +28,7 @@ from oxegg.egraph.schema import (
 )
 from oxegg.errors import LoweringError
 from oxegg.ir.types import FLOATS, ElementType
+from oxegg.rules.evidence import current
 from oxegg.rules.pattern import Kind, Rule, variables
 
 
@@ -55,7 +56,10 @@ class Growth:
 
 @dataclass
 class Saturated:
-    """What the child sends back: tables of every sort, and how it got there."""
+    """What the child sends back: tables of every sort, and how it got there.
+
+    ``stale`` names rules that could have fired and have no current evidence: they weren't used.
+    """
 
     tables: dict[str, Table]
     growth: list[Growth]
@@ -64,6 +68,7 @@ class Saturated:
     rows: int
     classes: int
     rules: list[str] = field(default_factory=list[str])
+    stale: list[str] = field(default_factory=list[str])
 
 
 def saturate(
@@ -82,8 +87,16 @@ def saturate(
     ``trusted`` says whether an instance's evidence suffices; ``more`` are rules beside oxegg's own.
     """
     scans = physical_rules.scan_operators(encoding.operators, _permits(allowed, "real"))
+    stale: set[str] = set()
+
+    def usable(rule: Rule, type_: ElementType) -> bool:
+        known = trusted(rule, type_)
+        if not known and current(rule, type_) is None:
+            stale.add(rule.name)
+        return known
+
     instances, operators = applicable(
-        encoding.operators | scans, allowed, trusted=trusted, more=more
+        encoding.operators | scans, allowed, trusted=usable, more=more
     )
     programs = _programs(encoding, instances, operators, lanes, allowed, tensor)
 
@@ -99,7 +112,7 @@ def saturate(
     assert isinstance(result, Saturated)
     if status != "finished":
         result.stopped_by = status
-    result.rules = sorted({i.rule.name for i in instances})
+    result.rules, result.stale = sorted({i.rule.name for i in instances}), sorted(stale)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import combinations_with_replacement
 
 from oxegg.errors import OxeggError
 from oxegg.isa.fields import FIELDS
@@ -105,20 +106,37 @@ def _by_opcode() -> Mapping[int, Sequence[Instruction]]:
 
 @cache
 def _candidates(opcode: int) -> Candidates:
-    """For each distinct mask, most specific first, the records of an opcode by match."""
+    """For each distinct mask, most specific first, the records of an opcode by match.
+
+    Raises ``OxeggError`` where two records share a word: no decoder could tell them apart.
+    """
     # A program uses few opcodes: the encodings of the others need not be parsed.
+    records = _by_opcode().get(opcode, ())
+    for first, second in _overlaps(records):
+        raise OxeggError(
+            f"the encodings of {first} and {second} overlap",
+            hint="choose other fixed bits for the newer one; `oxegg isa list` shows the table",
+        )
     masks: dict[int, dict[int, Instruction]] = {}
-    for record in _by_opcode().get(opcode, ()):
+    for record in records:
         masks.setdefault(record.mask, {})[record.match] = record
     return tuple(sorted(masks.items(), key=lambda item: -item[0].bit_count()))
 
 
 def overlaps() -> Iterator[tuple[str, str]]:
     """Pairs of instructions that share at least one word; a sound table has none."""
-    records = sorted(TABLE.values(), key=lambda record: record.match & 0x7F)
-    for index, first in enumerate(records):
-        for second in records[index + 1 :]:
-            if (first.match ^ second.match) & 0x7F:
-                break
-            if (first.match ^ second.match) & first.mask & second.mask == 0:
-                yield first.name, second.name
+    for records in _by_opcode().values():
+        yield from _overlaps(records)
+
+
+def _overlaps(records: Sequence[Instruction]) -> Iterator[tuple[str, str]]:
+    for first, second in combinations_with_replacement(sorted({r.mask for r in records}), 2):
+        # Words of both agree where both are fixed: look there, not at every pair.
+        known: dict[int, list[Instruction]] = {}
+        for record in records:
+            if record.mask == first:
+                known.setdefault(record.match & first & second, []).append(record)
+        for record in records:
+            for other in known.get(record.match & first & second, ()):
+                if record.mask == second and (first != second or other.name < record.name):
+                    yield other.name, record.name

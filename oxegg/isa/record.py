@@ -114,7 +114,7 @@ class Instruction:
     @property
     def is_vector(self) -> bool:
         """Whether the instruction goes to the vector unit (vsetvli and its kin don't)."""
-        return self.name.startswith("v") and self.timing != "vset"
+        return not self.is_custom and any(operand.kind == "v" for operand in self.operands)
 
     @property
     def is_float(self) -> bool:

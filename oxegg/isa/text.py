@@ -57,13 +57,13 @@ def operand_text(record: Instruction, values: Sequence[int | bool]) -> str:
 def assembly(name: str, operands: Sequence[int | bool]) -> str:
     """Text that an assembler turns into ``encode(name, operands)``.
 
-    OXM-1's own instructions become ``.insn r`` with the mnemonic in a comment, so that an
-    assembler that has never heard of OXM-1 takes them.
+    Instructions of non-standard extensions (``X...``), OXM-1's own among them, become ``.insn r``
+    with the mnemonic in a comment, so that an assembler that has never heard of them takes them.
     """
     record = TABLE[name]
     values = complete(record, operands)
     text = f"{name} {operand_text(record, values)}".rstrip()
-    if not record.extension.startswith("Xox"):
+    if not record.extension.startswith("X"):
         return text
     word = encode(name, operands)
     fields = (word & 0x7F, word >> 12 & 7, word >> 25)

@@ -83,8 +83,18 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
             f"{text(egraph, 'stopped_by') or NOT_MEASURED}",
         ),
         ("rules", ", ".join(words(report, "rules")) or "none"),
+        *_stale(words(egraph, "stale_rules")),
         ("seconds", measured(number(mapping(report, "seconds"), "total"), ".1f")),
     ]
+
+
+def _stale(names: Sequence[str]) -> list[tuple[str, str | Text]]:
+    """Rules that were left out because they, or operations in them, changed since their proof."""
+    if not names:
+        return []
+    some = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+    said = f"{len(names)} without current evidence ({some}): run `oxegg rules prove`"
+    return [("not used", Text(said, style="yellow"))]
 
 
 def _correct(report: Report) -> Text:

@@ -69,18 +69,17 @@ def prove_all(
     ``again`` disregards what is known. A file keeps what it says about subjects that aren't asked
     for, as long as these are up to date.
     """
-    prover = prover_digest()
     outcomes: list[Outcome] = []
     open_: list[Subject] = []
     for subject in subjects:
         found = kept(subject.file).get(subject.name)
         fresh = found is not None and found.digest == subject.digest
-        fresh = fresh and found is not None and found.prover in ("", prover)
+        fresh = fresh and found is not None and found.prover in ("", prover_digest(subject.kind))
         if found is not None and fresh and found.verdict != "refuted" and not again:
             outcomes.append(Outcome(subject, Judgement(found), known=True))
         else:
             open_.append(subject)
-    tasks = [(s, rules[s.number] if s.kind == "rule" else None, seconds, prover) for s in open_]
+    tasks = [(s, rules[s.number] if s.kind == "rule" else None, seconds) for s in open_]
     for subject, judgement in _parallel(_judge, tasks, jobs, tick):
         outcomes.append(Outcome(subject, judgement, known=False))
     if open_:
@@ -118,8 +117,9 @@ def _check(task: tuple[Rule, ElementType, int]) -> tuple[Rule, ElementType, Test
     return rule, type_, check(rule, type_, points=points // 4 if type_.bits == 64 else points)
 
 
-def _judge(task: tuple[Subject, Rule | None, float, str]) -> tuple[Subject, Judgement]:
-    subject, rule, seconds, prover = task
+def _judge(task: tuple[Subject, Rule | None, float]) -> tuple[Subject, Judgement]:
+    subject, rule, seconds = task
+    prover = prover_digest(subject.kind)
     if rule is not None:
         return subject, judge(rule, TYPES[subject.type], prover=prover, seconds=seconds)
     from oxegg.rule_lab.scalar_proof import ScalarObligation, prove_scalar

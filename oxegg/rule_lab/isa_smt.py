@@ -95,9 +95,22 @@ class Machine:
             return z3.If(self.true(arguments[0]), yes, no)
         if name in ("f_to_s", "f_to_u", "f_to_s_rtz", "f_to_u_rtz"):
             return self._to_integer(name, arguments)
+        if name in ("sat_s", "sat_u"):
+            return self._saturated(self.exact(arguments[0]), signed=name == "sat_s")
         if name in _EXACT:
             return _EXACT[name](*(self.exact(a) for a in arguments))
         raise smt.NoSemanticsError(name)
+
+    def _saturated(self, value: Value, *, signed: bool) -> Value:
+        """Clamped to the destination's range."""
+        low, high = (
+            (-(1 << self.result - 1), (1 << self.result - 1) - 1)
+            if signed
+            else (0, (1 << self.result) - 1)
+        )
+        least, value = _level(_number(low), value)
+        most, value = _level(_number(high), z3.If(value < least, least, value))
+        return z3.If(value > most, most, value)
 
     def bits(self, expression: Expression) -> Value:
         """A register's own bits (of a float: up to which NaN)."""

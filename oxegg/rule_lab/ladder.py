@@ -12,6 +12,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,13 @@ Array = npt.NDArray[Any]
 SHAPES = range(1, 5)  # sizes of each reduced axis that proofs go through
 TESTED_SIZES = {"k": 5, "j": 3}
 MOST_BITS = 16  # inputs of that many bits altogether are all tried
-FORMULAS = ("smt", "reals", "symbolic", "proof", "isa_smt", "selection_proof", "scalar_proof")
+_ALGEBRA = ("smt", "reals", "symbolic", "proof")
+FORMULAS: dict[str, tuple[str, ...]] = {
+    "rule": _ALGEBRA,
+    "vector": (*_ALGEBRA, "isa_smt", "selection_proof"),
+    "scalar": (*_ALGEBRA, "isa_smt", "scalar_proof"),
+}
+"""The modules that make the solver's formulas, by what is proved."""
 _TOLERANCE = 40  # roundings by which two ways to one real value may differ
 
 
@@ -211,8 +218,9 @@ def prove(rule: Rule, type_: ElementType, *, seconds: float) -> tuple[str, str]:
     return "proved", f"z3, {where}{world}"
 
 
-def prover_digest() -> str:
+@cache
+def prover_digest(kind: str = "rule") -> str:
     """Changes when the solver or a formula does: proofs made with the old one are made again."""
     here = Path(__file__).parent
-    text = "".join((here / f"{name}.py").read_text() for name in FORMULAS)
+    text = "".join((here / f"{name}.py").read_text() for name in FORMULAS[kind])
     return f"z3 {version('z3-solver')} {hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -7,7 +7,7 @@ algebra. Where NumPy leaves a result open (floats out of an integer's range) not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from oxegg.ir import Term, input_
 from oxegg.ir.types import BOOL, ElementType
 from oxegg.isa import TABLE, Instruction
 from oxegg.isa.semantics import Apply as Node
-from oxegg.isa.semantics import Statement
+from oxegg.isa.semantics import Expression, Name, Statement
 from oxegg.rule_lab import smt
 from oxegg.rule_lab.instances import to_term
 from oxegg.rule_lab.isa_smt import Machine, Register
@@ -132,7 +132,7 @@ def _instruction(
         elif word != "d":
             bound["v0" if name in ("vm", "v0") else name] = _value(word, row, inputs, elements)
     if isinstance(elements.world, Reals):
-        result = _over_reals(statement, bound, elements.world)
+        result = _over_reals(statement, bound)
     else:
         result = _to_the_bit(row, statement, bound, constants)
     if row.form.masked:
@@ -175,14 +175,35 @@ def _raw(value: Value) -> Value:
     return value
 
 
-def _over_reals(statement: Statement, bound: dict[str, Value], world: Reals) -> Value:
-    """Multiply-adds as field operations."""
-    node = statement.value
-    assert isinstance(node, Node)
-    if node.operation != "fma":
-        raise smt.NoSemanticsError(node.operation)
-    x, y, z = (bound[argument.name] for argument in node.arguments)  # type: ignore[union-attr]
+def _over_reals(statement: Statement, bound: dict[str, Value]) -> Value:
+    """Float operations as those of a field; what is widened stays the same number."""
+    def real(node: Expression) -> Value:
+        if isinstance(node, Name):
+            return bound[node.name]
+        if not isinstance(node, Node) or node.operation not in _FIELD:
+            raise smt.NoSemanticsError(repr(node))
+        return _FIELD[node.operation](*map(real, node.arguments))
+
+    return real(statement.value)
+
+
+def _multiply_add(x: Value, y: Value, z: Value) -> Value:
     return x * y + z
+
+
+def _negated(x: Value) -> Value:
+    return -x
+
+
+def _unchanged(x: Value) -> Value:
+    return x
+
+
+_FIELD: dict[str, Callable[..., Value]] = {
+    "fma": _multiply_add,
+    "fneg": _negated,
+    "widen": _unchanged,
+}
 
 
 def prove_lane_reductions() -> dict[str, bool]:

@@ -71,7 +71,7 @@ def why(folder: Path, line: int) -> list[str]:
     if not 1 <= line <= len(lines):
         raise UsageError(f"the assembly has {len(lines)} lines", where=str(folder))
     text = lines[line - 1].strip()
-    name = text.split()[0] if text else ""
+    name = _mnemonic(text)
     if name not in TABLE:
         return [f"{text or '(empty)'}: no instruction of the kernel's algebra"]
     machine = load_machine(folder / MACHINE_FILE)
@@ -98,21 +98,25 @@ def why_not(folder: Path, name: str) -> list[str]:
     certificate = read_certificate(folder)
     if name not in TABLE:
         raise UsageError(f"there is no instruction {name!r}", hint="see `oxegg isa list`")
-    if any(line.split()[:1] == [name] for line in
-           (folder / f"{certificate['kernel']}.s").read_text().splitlines()):  # fmt: skip
+    lines = (folder / f"{certificate['kernel']}.s").read_text().splitlines()
+    if any(_mnemonic(line) == name for line in lines):
         return [f"{name} is used: `oxegg why {folder} LINE` says for what"]
     rows = [r for r in SELECTIONS if any(_spelled(e.instruction, name) for e in r.form.encodings)]
     if not rows:
         return [f"no row of rules/vector_engine.py selects {name}"]
     kernel, mode = parse(certificate["text"]), certificate["mode"]
     limits = Limits()
-    graph = prepare(kernel, allowed_rules(mode), limits, trusted=trusted_rules(mode)).graph
+    prepared = prepare(kernel, allowed_rules(mode), limits, trusted=trusted_rules(mode))
+    graph, stale = prepared.graph, prepared.saturated.stale
     keys = {r.form.key for r in rows}
     nodes = [n for n in graph.nodes if n.attributes and n.attributes[0] in keys]
     if not nodes:
         kinds = {r.kind for r in rows}
         story = [f"no rule makes what {name} computes out of this kernel's terms:"]
         story += sorted({f"  it computes {_algebra(r)} at {r.form.type}" for r in rows})
+        if stale:
+            story += [f"  without current evidence, and so not used: {', '.join(stale)}",
+                      "  hint: run `oxegg rules prove`"]  # fmt: skip
         beyond = kinds == {"real"} and mode == "exact"
         return [*story, "  its rows are of kind real, the mode is exact"] if beyond else story
     costs = Costs(graph, load_machine(folder / MACHINE_FILE))
@@ -129,6 +133,12 @@ def why_not(folder: Path, name: str) -> list[str]:
     return [
         f"{name} would cost {forced - free:.6g} cycles more: {forced:.6g} instead of {free:.6g}"
     ]
+
+
+def _mnemonic(line: str) -> str:
+    """The instruction of a line; of a non-standard one the comment tells."""
+    words = line.partition("#")[2].split() if line.strip().startswith(".insn") else line.split()
+    return words[0] if words else ""
 
 
 def _spelled(instruction: str, name: str) -> bool:

@@ -180,6 +180,7 @@ def make_report(
             "nodes": saturated.rows,
             "classes": saturated.classes,
             "stopped_by": saturated.stopped_by,
+            "stale_rules": saturated.stale,
             "growth": [
                 {"phase": g.phase, "nodes": g.rows, "classes": None} for g in saturated.growth
             ],

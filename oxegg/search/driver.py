@@ -27,6 +27,7 @@ from oxegg.search import nests, programs
 from oxegg.search.costs import Objective
 from oxegg.search.measure import Place, Runner, place_of
 from oxegg.search.programs import Candidate
+from oxegg.search.refusal import after_stale_rules
 from oxegg.search.saturation import (
     TENSOR_ENGINE,
     VECTOR_ENGINE,
@@ -157,7 +158,10 @@ def search(job: Job, effort: Effort) -> Search:
     )
     graph = realizable_tiles(prepared.graph, job.machine)
     clock.lap("saturate")
-    found = programs.candidates(graph, job.machine, "dag", job.objective)
+    try:
+        found = programs.candidates(graph, job.machine, "dag", job.objective)
+    except LoweringError as error:
+        raise after_stale_rules(error, prepared.saturated.stale) from error
     clock.lap("extract")
     deadline = time.process_time() + 0.5 * effort.seconds
     plans = _plans(job, found, effort, deadline)

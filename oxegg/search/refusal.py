@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from oxegg.egraph.readout import PhysicalGraph
 from oxegg.errors import LoweringError
 from oxegg.ir.term import Term, topological
 from oxegg.search.choose import realizable
+
+
+def after_stale_rules(error: LoweringError, stale: Sequence[str]) -> LoweringError:
+    """The error with the more likely reason, where rules were left out for want of evidence."""
+    if not stale:
+        return error
+    some = ", ".join(stale[:3]) + (" ..." if len(stale) > 3 else "")
+    return LoweringError(
+        f"{error.message}; {len(stale)} rules have no current evidence and were not used: {some}",
+        where=error.where,
+        hint="run `oxegg rules prove`",
+    )
 
 
 def refusal(graph: PhysicalGraph) -> LoweringError:
