@@ -14,12 +14,11 @@ from functools import cached_property
 from oxegg.isa import Operand, VType
 from oxegg.isa.semantics import Apply, Const, Expression, Name
 from oxegg.sim.blocks import Decoded
-from oxegg.sim.ieee import FORMATS
 from oxegg.sim.native_expression import Expressions, Whole
 from oxegg.sim.native_frame import Frame, Place
 from oxegg.sim.native_ir import Unsupported
 from oxegg.sim.native_runtime import WORD
-from oxegg.sim.vector_groups import Group, ReservedEncoding, groups_of
+from oxegg.sim.vector_groups import Group, ReservedEncoding, groups_of, scalar_format
 
 CHUNK_BITS = 512
 LEAST_LANES = 8
@@ -233,7 +232,8 @@ class VectorInstruction:
             return low
         upper = let(f"lshr i64 {bits}, {width}")
         boxed = let(f"icmp eq i64 {upper}, {(1 << (64 - width)) - 1}")
-        return let(f"select i1 {boxed}, i{width} {low}, i{width} {FORMATS[width].nan}")
+        nan = scalar_format(self.decoded.record, width).nan
+        return let(f"select i1 {boxed}, i{width} {low}, i{width} {nan}")
 
     def splat(self, value: str, width: int, lanes: int | None) -> str:
         """A value in every lane."""

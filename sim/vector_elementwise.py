@@ -24,7 +24,7 @@ from oxegg.sim.host_float import (
 )
 from oxegg.sim.integers import quotient_array, remainder_array, round_shift
 from oxegg.sim.reference import Context, raises_flags
-from oxegg.sim.vector_groups import Group
+from oxegg.sim.vector_groups import Group, scalar_format
 from oxegg.sim.vector_views import Views
 
 Array = npt.NDArray[Any]
@@ -38,11 +38,6 @@ HELPERS: dict[str, Any] = {
     "quotient_array": quotient_array, "remainder_array": remainder_array,
     "round_shift": round_shift,
 }  # fmt: skip
-
-
-def scalar_format(record: Instruction, sew: int) -> ieee.Format:
-    """The format of a scalar float operand."""
-    return ieee.BFLOAT16 if record.extension == "Zvfbfwma" else ieee.FORMATS[sew]
 
 
 def saturator(views: Views) -> Callable[[Array, int, int], Array]:

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from oxegg.isa import TABLE, Instruction, Operand, VType
 from oxegg.isa.semantics import operations
+from oxegg.sim import ieee
 from oxegg.sim.faults import ReservedEncoding
-from oxegg.sim.ieee import FORMATS
 
 NO_OVERLAP = ("slide_up", "slide1_up", "gather", "compress", "iota", "mask_before",
               "mask_including", "mask_only", "load_indexed")  # fmt: skip
@@ -70,7 +70,7 @@ def _check_formats(record: Instruction, groups: dict[str, Group], vtype: VType) 
     else:
         floats = [g.width for g in groups.values() if g.width > 1]
         floats += [vtype.sew for operand in record.operands if operand.kind == "f"]
-    if any(width not in FORMATS for width in floats):
+    if any(width not in ieee.FORMATS for width in floats):
         raise ReservedEncoding(f"there are no floats of {min(floats)} bits")
     if kinds & BFLOAT16 and vtype.sew != 16:
         raise ReservedEncoding("bfloat16 instructions need SEW 16")
@@ -130,3 +130,8 @@ def scalar_sources(record: Instruction) -> tuple[str, ...]:
     """
     names = tuple(o.name for o in record.operands if o.kind in ("x", "f", "imm") and o.reads)
     return tuple(sorted(names, key=lambda name: name != "rs1")) if record.memory else names
+
+
+def scalar_format(record: Instruction, sew: int) -> ieee.Format:
+    """The format of a vector instruction's scalar float operand."""
+    return ieee.BFLOAT16 if record.extension == "Zvfbfwma" else ieee.FORMATS[sew]

@@ -122,6 +122,7 @@ def test_every_instruction_does_the_same(vlen: int, timed: bool):
 
 
 COUNT = 28
+E16 = VType(16, Fraction(1)).encode()
 E32 = VType(32, Fraction(1)).encode()
 DIRECTED: dict[str, list[Line]] = {
     # A function called from a loop, and a jump to an address that is computed.
@@ -147,6 +148,11 @@ DIRECTED: dict[str, list[Line]] = {
         RETURN,
     ],
     "endless": [("addi", 5, 5, 1), ("jal", 0, -4)],
+    # ft10 holds a binary32 number, which is no boxed bfloat16: the canonical NaN is bfloat16's.
+    "unboxed bfloat16": [
+        ("vsetvli", 5, LENGTH, E16), ("addi", COUNT, 0, 40), ("vmv.v.i", 8, 0), ("vmv.v.i", 9, 0),
+        ("vfwmaccbf16.vf", 8, 30, 4), ("addi", COUNT, COUNT, -1), ("bne", COUNT, 0, -16), RETURN,
+    ],
     # No element is active: vs1[0] may be any NaN.
     "empty sums": [
         ("vsetvli", 5, LENGTH, E32), ("vxor.vv", 0, 0, 0), ("addi", COUNT, 0, 5),
