@@ -84,6 +84,8 @@ def _ieee_pointwise(term: Term, operands: Sequence[Array]) -> Array:
 
 def _exact_constant(term: Term) -> Array:
     value = bits_to_value(term.attributes[0], term.type)
+    if not np.isfinite(value):
+        raise IRError(f"the constant {value} has no exact rational value")
     return np.array(value if isinstance(value, bool) else Fraction(value), dtype=object)
 
 

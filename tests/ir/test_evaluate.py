@@ -139,6 +139,7 @@ def test_exact_scans_yield_fractions() -> None:
 
 
 def test_exact_refuses_what_has_no_rational_value() -> None:
-    for term in (pointwise("exp", ROW), pointwise("and", iota(J, I32), iota(J, I32))):
+    infinite = pointwise("mul", const(float("-inf"), F32), ROW)
+    for term in (pointwise("exp", ROW), pointwise("and", iota(J, I32), iota(J, I32)), infinite):
         with pytest.raises(IRError, match="no exact rational value"):
             exact([term], {"row": np.array([Fraction(1)] * 3, object)})
