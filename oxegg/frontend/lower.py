@@ -17,7 +17,7 @@ from oxegg.frontend.names import names, new_names
 from oxegg.frontend.signature import Signature, read_signature, where_defined
 from oxegg.frontend.traced import tuple_of, value_of
 from oxegg.frontend.value import Value
-from oxegg.ir import Affine, Axis, Kernel, Output, Term, at, check, input_
+from oxegg.ir import Affine, Axis, Kernel, Output, Term, at, check, input_, topological
 
 
 def trace(
@@ -118,11 +118,18 @@ def _returned(item: Any) -> Value:
 
 
 def _output(name: str, value: Value) -> Output:
-    """Dimensions of length one get an axis each, so that the layout has NumPy's shape."""
-    used: set[Axis] = set(value.axes) | set(value.term.axes)
+    """Dimensions of length one get an axis each, so that the layout has NumPy's shape.
+
+    An axis along which the value only repeats must not be one that the term runs over inside.
+    """
+    inner = {axis for term in topological([value.term]) for axis in term.axes}
+    used = inner | set(value.axes)
     layout: list[Axis] = []
     for dim in value.dims:
-        layout.extend(dim or (_unit(used),))
+        for axis in dim or (_unit(used),):
+            captured = axis in inner and axis not in value.term.axes
+            layout.append(names().derive(axis.name, axis.size, used) if captured else axis)
+            used.add(layout[-1])
     merged = any(len(d) > 1 for d in value.dims)
     return Output(name, value.term, tuple(layout), value.shape if merged else None)
 

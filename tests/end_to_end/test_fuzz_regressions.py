@@ -1,0 +1,34 @@
+"""What `oxegg fuzz` found: wrong results first, each with the trial that showed it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from jaxtyping import Int32
+
+from oxegg.frontend import lower
+from oxegg.fuzz.campaign import Tally, Trial, attempt
+from oxegg.fuzz.programs import Sample
+from oxegg.ir import topological
+
+TRIALS = {
+    # A result repeated along an axis with the name of one that a padding runs over inside.
+    "repeated-padding": Trial(
+        Sample((("UInt64", "b a"), ("Int8", "b")), (1, 1, 2, 1),
+               ((26, 0, 14, 28), (24, 0, 49, 58)), 1), "ox-dc", "real", 600510),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_trial(name: str) -> None:
+    assert attempt(TRIALS[name], Tally()) is None
+
+
+def test_an_axis_of_repetition_is_new() -> None:
+    def repeated(y: Int32[np.ndarray, "b=2"]) -> Any:
+        return np.broadcast_to(np.pad(y, 1, mode="wrap"), (2, 4))
+
+    kernel = lower(repeated)
+    (output,) = kernel.outputs
+    inner = {axis for term in topological([output.value]) for axis in term.axes}
+    assert set(output.layout) & inner == set(output.value.axes)
