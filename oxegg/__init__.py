@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from oxegg.search import CompiledKernel as CompiledKernel
     from oxegg.search import bench as bench
     from oxegg.search import compile as compile
+    from oxegg.search import compile_for as compile_for
+    from oxegg.search import crossover as crossover
 
 __version__ = "0.1.0"
 
@@ -24,8 +26,13 @@ _HOMES = {
     "CompiledKernel": "oxegg.search",
     "bench": "oxegg.search",
     "compile": "oxegg.search",
+    "compile_for": "oxegg.search",
+    "crossover": "oxegg.search",
 }
-__all__ = ["CompiledKernel", "__version__", "bench", "compile", "fori", "lower"]
+__all__ = [
+    "CompiledKernel", "__version__", "bench", "compile", "compile_for", "crossover", "fori",
+    "lower",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ COMMANDS = {
     "extract": "choose the cheapest terms of an egraph-serialize file",
     "schedule": "optimal software pipelines for hand-written RISC-V loops",
     "sim": "run a RISC-V ELF program on the simulator",
-    "machines": "list, show and check machine configurations",
+    "machines": "list, show, check and vary machine configurations",
     "isa": "list, encode and decode instructions",
     "fuzz": "random kernels, compiled at random, against the reference",
     "explain": "the chain of rules behind a compiled kernel",

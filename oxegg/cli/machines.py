@@ -1,4 +1,4 @@
-"""``oxegg machines``: list, show and check machine configurations."""
+"""``oxegg machines``: list, show, check and vary machine configurations."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
+from oxegg.cli import crossover
 from oxegg.cli.options import add_common_options
 from oxegg.cli.output import put_json, show, table
 from oxegg.costmodels import Machine, load_machine, machine_names
@@ -13,7 +14,8 @@ from oxegg.costmodels import Machine, load_machine, machine_names
 EXAMPLE = """\
   oxegg machines list
   oxegg machines show ox-card
-  oxegg machines check my-chip.toml"""
+  oxegg machines check my-chip.toml
+  oxegg machines crossover examples/suite/matmul.py:matmul --vary tile"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check = verbs.add_parser("check", help="read machine files and say what is wrong with them")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE.toml")
     check.set_defaults(run=_check)
-    for verb in (listing, shown, check):
+    varied = verbs.add_parser(
+        "crossover",
+        help="where a kernel's best program changes with one field of a machine",
+        epilog=f"example:\n{crossover.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    crossover.configure(varied)
+    varied.set_defaults(run=crossover.run)
+    for verb in (listing, shown, check, varied):
         add_common_options(verb)
 
 

@@ -1,8 +1,10 @@
 """Options that several commands share."""
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
-from oxegg.errors import UsageError
+from oxegg.errors import UsageError, VerificationError
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -17,19 +19,22 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
 
 
-def add_machine_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--machine``: a name that ``oxegg machines list`` shows, or a machine file."""
+def add_machine_option(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add ``--machine``: names that ``oxegg machines list`` shows, or machine files."""
+    what = "machine names or .toml files, with commas" if several else "machine name or .toml file"
     parser.add_argument(
         "--machine",
         default="ox-card",
-        metavar="NAME",
-        help="machine name or .toml file (default: %(default)s)",
+        metavar="NAME[,NAME...]" if several else "NAME",
+        help=f"{what} (default: %(default)s)",
     )
 
 
-def add_compile_options(parser: argparse.ArgumentParser) -> None:
+def add_compile_options(
+    parser: argparse.ArgumentParser, *, several_machines: bool = False
+) -> None:
     """Add the options that say how a kernel is compiled."""
-    add_machine_option(parser)
+    add_machine_option(parser, several=several_machines)
     parser.add_argument(
         "--mode",
         choices=("exact", "real", "approx"),
@@ -88,6 +93,41 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         metavar="FAMILY",
         help="switch a rule family, one rule or vector-engine off; may be repeated",
     )
+
+
+def compile_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What :func:`add_compile_options` asked for, apart from the machine, for ``oxegg.compile``."""
+    return {
+        "mode": arguments.mode,
+        "effort": arguments.effort,
+        "seconds": arguments.seconds,
+        "sizes": parse_sizes(arguments.size),
+        "place": arguments.place,
+        "objective": arguments.objective,
+        "without": arguments.without,
+        "rules": arguments.rules,
+        "unproved": arguments.unproved,
+    }
+
+
+def refuse_wrong(report: Mapping[str, Any], path: str) -> None:
+    """Raise ``VerificationError`` for code that failed its check."""
+    if report["correct"] is False:
+        raise VerificationError(
+            f"the emitted code of {report['kernel']} computes something else than its source",
+            where=path,
+            hint="nothing was written; this is a bug in oxegg: please report the kernel",
+        )
+
+
+def split_machines(word: str) -> list[str]:
+    """``"ox-edge,ox-card"`` as its names; a ``UsageError`` for an empty one."""
+    names = word.split(",")
+    if not all(names):
+        raise UsageError(
+            f"--machine {word}: a name is empty", hint="write --machine ox-edge,ox-card"
+        )
+    return names
 
 
 def parse_sizes(words: list[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""``oxegg.compile``: one kernel, one machine, one report."""
+"""``oxegg.compile`` and ``oxegg.compile_for``: one kernel, one report for each machine."""
 
 from __future__ import annotations
 
@@ -13,16 +13,30 @@ from typing import Any
 from oxegg.certificate.folder import sha256
 from oxegg.costmodels import Machine, load_machine
 from oxegg.costmodels.load import machine_file
+from oxegg.costmodels.text import machine_text
 from oxegg.errors import LoweringError, UsageError
 from oxegg.frontend import lower
 from oxegg.ir.term import Kernel
 from oxegg.search.certify import fired, prove_program
 from oxegg.search.compiled import CompiledKernel
 from oxegg.search.costs import Objective
-from oxegg.search.driver import EFFORTS, Job, Search, Trial, baseline, peak_memory_mb, search
-from oxegg.search.saturation import MODES, check_switches, own_rules
+from oxegg.search.driver import (
+    EFFORTS,
+    Effort,
+    Job,
+    Search,
+    Trial,
+    baseline,
+    peak_memory_mb,
+    saturate_for,
+    search,
+)
+from oxegg.search.saturation import MODES, Prepared, check_switches, own_rules
 from oxegg.search.work import kernel_roofline
 from oxegg.verify import Verdict, check, field_check
+
+Source = Callable[..., Any] | str | Path | Kernel
+"""A function, a file (``"file.py:kernel"``) or a lowered kernel."""
 
 APPROXIMATION_ULPS = 16
 DEEPEST_RECURSION = 20_000
@@ -40,7 +54,7 @@ ASSUMPTIONS = {
 
 
 def compile_kernel(
-    source: Callable[..., Any] | str | Path | Kernel,
+    source: Source,
     *,
     kernel: str | None = None,
     machine: str | Path | Machine = "ox-card",
@@ -66,6 +80,49 @@ def compile_kernel(
 
     Raises :class:`oxegg.errors.OxeggError`.
     """
+    (compiled,) = compile_for(
+        source,
+        [machine],
+        kernel=kernel,
+        mode=mode,
+        effort=effort,
+        seconds=seconds,
+        sizes=sizes,
+        place=place,
+        peers=peers,
+        without=without,
+        objective=objective,
+        rules=rules,
+        unproved=unproved,
+    )
+    return compiled
+
+
+def compile_for(
+    source: Source,
+    machines: Sequence[str | Path | Machine],
+    *,
+    kernel: str | None = None,
+    mode: str = "real",
+    effort: str = "quick",
+    seconds: float | None = None,
+    sizes: Mapping[str, int] | None = None,
+    place: str = "auto",
+    peers: Sequence[str] = ("generic",),
+    without: Sequence[str] = (),
+    objective: Objective = "cycles",
+    rules: Sequence[str | Path] = (),
+    unproved: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[CompiledKernel]:
+    """Superoptimize a NumPy kernel for several machines from one saturated e-graph.
+
+    What may be computed how is the same for all of them: only costs differ. Options are those of
+    :func:`oxegg.compile`; ``seconds`` counts for each machine, ``progress`` is called with (done,
+    total, machine).
+
+    Raises :class:`oxegg.errors.OxeggError`.
+    """
     if mode not in MODES:
         raise UsageError(f"no mode {mode!r}", hint=f"use one of {', '.join(MODES)}")
     if effort not in EFFORTS:
@@ -73,36 +130,66 @@ def compile_kernel(
     if place not in ("spm", "dram", "auto"):
         raise UsageError(f"no place {place!r}", hint="use spm, dram or auto")
     check_switches(without)
+    targets = [m if isinstance(m, Machine) else load_machine(m) for m in machines]
+    _check_names(targets)
     started = time.monotonic()
     lowered = source if isinstance(source, Kernel) else lower(source, kernel, dict(sizes or {}))
-    lowering = time.monotonic() - started
-    target = machine if isinstance(machine, Machine) else load_machine(machine)
+    laps = {"lower": round(time.monotonic() - started, 4)}
     level = EFFORTS[effort]
     if seconds is not None:
         level = replace(level, seconds=seconds)
     more = own_rules(rules, mode, unproved)
-    job = Job(lowered, target, mode, place, tuple(without), objective, more, unproved)
+    jobs = [
+        Job(lowered, target, mode, place, tuple(without), objective, more, unproved)
+        for target in targets
+    ]
     with _deep_recursion():
-        found = search(job, level)
-        generic = baseline(job) if "generic" in peers else None
-    laps = {"lower": round(lowering, 4), **found.seconds}
-    if generic is not None:
-        laps |= generic.seconds
-        if generic.best.score(objective) < found.best.score(objective):
-            found = replace(generic, tried=found.tried)  # the plainest program is a program too
-    found.seconds = laps
+        prepared, laps["saturate"] = saturate_for(jobs, level)
+    compiled: list[CompiledKernel] = []
+    for job, machine in zip(jobs, machines, strict=True):
+        found, report, proof = _compile(job, level, prepared, "generic" in peers, laps)
+        text = machine_text(machine) if isinstance(machine, Machine) else machine_file(machine)
+        compiled.append(CompiledKernel(found, report, proof, _source(source), text))
+        if progress:
+            progress(len(compiled), len(jobs), job.machine.name)
+    return compiled
+
+
+def _check_names(machines: Sequence[Machine]) -> None:
+    names = [machine.name for machine in machines]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"machine {name} is named twice", hint="name each machine of the list once"
+            )
+
+
+def _compile(
+    job: Job, effort: Effort, prepared: Prepared, generic: bool, laps: Mapping[str, float]
+) -> tuple[Search, dict[str, Any], Mapping[str, Any]]:
+    """One machine's program, its report and its proof; ``laps``: seconds of what came before."""
+    started = time.monotonic()
+    with _deep_recursion():
+        found = search(job, effort, prepared)
+        plain = baseline(job) if generic else None
+    seconds = {**laps, **found.seconds}
+    if plain is not None:
+        seconds |= plain.seconds
+        if plain.best.score(job.objective) < found.best.score(job.objective):
+            found = replace(plain, tried=found.tried)  # the plainest program is a program too
+    found.seconds = seconds
     verdict = check(
-        lowered,
+        job.kernel,
         found.best.runner,
-        mode=mode,  # type: ignore[arg-type]
-        eps=_epsilon(lowered) if mode == "approx" else 0.0,
+        mode=job.mode,  # type: ignore[arg-type]
+        eps=_epsilon(job.kernel) if job.mode == "approx" else 0.0,
     )
     proof = prove_program(found, job)
-    report = make_report(job, found, generic.best if generic else None, verdict, proof)
-    report["field_check"] = field_check(lowered, found.best.runner.over).agrees
-    report["seconds"]["total"] = round(time.monotonic() - started, 3)
-    named = target.name if isinstance(machine, Machine) else machine
-    return CompiledKernel(found, report, proof, _source(source), machine_file(named))
+    report = make_report(job, found, plain.best if plain else None, verdict, proof)
+    report["field_check"] = field_check(job.kernel, found.best.runner.over).agrees
+    spent = sum(laps.values()) + time.monotonic() - started
+    report["seconds"]["total"] = round(spent, 3)
+    return found, report, proof
 
 
 @contextmanager
@@ -121,7 +208,7 @@ def _deep_recursion() -> Generator[None]:
         sys.setrecursionlimit(before)
 
 
-def _source(source: Callable[..., Any] | str | Path | Kernel) -> dict[str, str | None]:
+def _source(source: Source) -> dict[str, str | None]:
     """The file that a kernel comes from, and its SHA-256."""
     name: str | None = None
     if isinstance(source, str | Path):
@@ -190,10 +277,12 @@ def make_report(
         "rules": _needed_rules(proof, found, job),
         "proof": proof["status"],
         "program": best.candidate.label,
+        "engine": best.engine,
         "nests": [str(nest) for nest in best.nests],
         "tried": [
             {
                 "program": t.candidate.label,
+                "engine": t.engine,
                 "nests": [str(n) for n in t.nests],
                 "predicted": round(t.predicted),
                 "cycles": t.result.cycles,

@@ -84,6 +84,12 @@ class Trial:
     result: CallResult
     predicted: float
 
+    @property
+    def engine(self) -> str:
+        """The engine that computes: scalar, vector or tensor; ``+dma``: behind transfers."""
+        staged = any(nest.blocks for nest in self.nests)
+        return self.candidate.engine + ("+dma" if staged else "")
+
     def score(self, objective: Objective) -> float:
         """Simulated cycles (of two equally fast programs the shorter wins), or instructions."""
         assert self.result.cycles is not None
@@ -141,23 +147,28 @@ class Job:
         return replace(self.machine, spm=replace(self.machine.spm, latency=latency))
 
 
-def search(job: Job, effort: Effort) -> Search:
-    """The best program found for a kernel within the effort's time.
+def saturate_for(jobs: Sequence[Job], effort: Effort) -> tuple[Prepared, float]:
+    """One e-graph for jobs that differ in nothing but the machine, and the seconds it took."""
+    started, first = time.monotonic(), jobs[0]
+    prepared = prepare(
+        first.kernel,
+        allowed_rules(first.mode, first.without),
+        effort.limits,
+        vector=VECTOR_ENGINE not in first.without,
+        tensor=any(job.tensor for job in jobs),
+        trusted=trusted_rules(first.mode, first.unproved),
+        more=first.rules,
+    )
+    return prepared, round(time.monotonic() - started, 4)
+
+
+def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
+    """The best program that a saturated e-graph holds for a machine, found in the effort's time.
 
     Time is this process's own: what else the machine does must not change the result.
     """
     clock = _Clock()
-    prepared = prepare(
-        job.kernel,
-        allowed_rules(job.mode, job.without),
-        effort.limits,
-        vector=VECTOR_ENGINE not in job.without,
-        tensor=job.tensor,
-        trusted=trusted_rules(job.mode, job.unproved),
-        more=job.rules,
-    )
     graph = realizable_tiles(prepared.graph, job.machine)
-    clock.lap("saturate")
     try:
         found = programs.candidates(graph, job.machine, "dag", job.objective)
     except LoweringError as error:

@@ -32,6 +32,13 @@ class Candidate:
         """Whether anything is computed on the tensor engine."""
         return any(store.tile for store in self.choice.program.stores)
 
+    @property
+    def engine(self) -> str:
+        """The engine that does the arithmetic."""
+        if self.tiled:
+            return "tensor"
+        return "vector" if any(v.lane for v in walk(self.choice.program.stores)) else "scalar"
+
 
 def candidates(
     graph: PhysicalGraph, machine: Machine, method: Method, objective: Objective = "cycles"

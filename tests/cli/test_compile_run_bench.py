@@ -92,6 +92,30 @@ def test_wrong_code_is_not_written(
     assert capsys.readouterr().err.startswith("k.py: error: the emitted code of softmax")
 
 
+def test_each_of_several_machines_gets_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choice = {"roofline_cycles": 5, "place": "spm", "engine": "tensor", "nests": ["[m n]"]}
+
+    def compile_for(path: str, machines: list[str], **options: object) -> list[Compiled]:
+        return [Compiled(machine=name, **choice) for name in machines]
+
+    monkeypatch.setattr("oxegg.compile_for", compile_for, raising=False)
+    out = tmp_path / "out"
+    assert main(["compile", "k.py", "--machine", "ox-edge,ox-dc", "-o", str(out)]) == 0
+    assert {file.relative_to(out) for file in out.glob("*/*")} == {
+        Path("ox-edge/softmax.s"), Path("ox-dc/softmax.s"),
+    }  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["ox-edge", "10", "4.00x", "50%", "spm", "tensor", "[m", "n]"]
+    assert lines[-1] == f"written to {out}/ox-dc/"
+
+
+def test_an_empty_machine_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "k.py", "--machine", "ox-edge,"]) == 2
+    assert "hint: write --machine ox-edge,ox-card" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("correct", "code"), [(True, 0), (False, 1), (None, 3)])
 def test_run_answers_with_the_verdict(
     correct: bool | None, code: int, asked: dict[str, Any]
