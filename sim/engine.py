@@ -9,7 +9,7 @@ from oxegg.errors import SimulationError
 from oxegg.sim.blocks import Block, Decoded
 from oxegg.sim.clock import Clock
 from oxegg.sim.events import Event
-from oxegg.sim.faults import Cause, Fault, StateFault
+from oxegg.sim.faults import Cause, Fault, MemoryFault, StateFault
 from oxegg.sim.flags import FlagsObserved
 from oxegg.sim.interruption import completed
 from oxegg.sim.machine_mode import Hart
@@ -51,7 +51,9 @@ class Engine:
         special = SpecialInstructions(
             self.state, self.hart, self.system_call, self._forget, self._simt
         )
-        self._translator = Translator(self.state, special.execute, self.clock is not None)
+        self._translator = Translator(
+            self.state, special.execute, self.clock is not None, self.hart
+        )
         self.events: list[tuple[int, Event]] = self._translator.events
         self.state.refresh()
 
@@ -247,8 +249,9 @@ class Engine:
         if fault.cause == Cause.ILLEGAL_INSTRUCTION:
             value = self._translator.word(pc)
         handler = self.hart.trap(fault.cause, value, pc)
-        region = self.state.memory.holder(handler, 2)
-        if region is None or not region.executable:
+        try:
+            self._translator.fetch(handler)
+        except MemoryFault:
             raise SimulationError(
                 f"pc = {pc:#x}: {instruction}{fault}; the trap handler at {handler:#x} is no code"
             ) from fault

@@ -15,6 +15,9 @@ class Cause(IntEnum):
     STORE_MISALIGNED = 6
     STORE_ACCESS = 7
     ECALL_FROM_U = 8
+    FETCH_PAGE = 12
+    LOAD_PAGE = 13
+    STORE_PAGE = 15
 
 
 class Fault(Exception):

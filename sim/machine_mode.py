@@ -1,9 +1,9 @@
 """The privileged state of a hart: modes M, S and U, traps, and the control registers around them.
 
 As "The RISC-V Instruction Set Manual, Volume II" has it, with what a small machine may leave out:
-no address translation (satp is read-only zero), no interrupt sources besides software's own bits
-in mip, float and vector state that is always dirty when it is on, and physical memory protection
-whose registers can be written but protect nothing.
+no interrupt sources besides software's own bits in mip, float and vector state that is always dirty
+when it is on, and physical memory protection whose registers can be written but protect nothing.
+Virtual memory (Sv39) is in ``oxegg.sim.paging``.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.sim.faults import Cause, IllegalInstruction
+from oxegg.sim.paging import NUMBER_BITS, Space
 from oxegg.sim.state import State
 
 U64 = (1 << 64) - 1
@@ -44,7 +45,7 @@ WRITABLE: Mapping[str, int] = {
     "mideleg": SUPERVISOR_INTERRUPTS, "mie": ALL_INTERRUPTS, "mip": SUPERVISOR_INTERRUPTS,
     "mtvec": U64 - 2, "mcounteren": 7, "menvcfg": 1, "mcountinhibit": 0,
     "sscratch": U64, "sepc": EVEN, "scause": U64, "stval": U64, "stvec": U64 - 2,
-    "scounteren": 7, "senvcfg": 1, "satp": 0, "misa": 0,
+    "scounteren": 7, "senvcfg": 1, "satp": 15 << 60 | (1 << NUMBER_BITS) - 1, "misa": 0,
     "pmpcfg0": U64, "pmpcfg2": U64, **{f"pmpaddr{i}": (1 << 54) - 1 for i in range(16)},
     "tselect": 0, "tdata1": 0, "tdata2": 0, "tdata3": 0,
     **{f"mhpmcounter{i}": 0 for i in range(3, 32)}, **{f"mhpmevent{i}": 0 for i in range(3, 32)},
@@ -55,6 +56,8 @@ NAMES = {number: name for name, number in CSR_NUMBERS.items()}
 SHADOWS = {"sie": "mie", "sip": "mip"}
 COUNTERS = {"mcycle": "cycle", "minstret": "instret"}
 COUNTER_BITS = {"cycle": 0, "time": 1, "instret": 2}
+BARE, SV39 = 0, 8
+"""Modes of satp."""
 FLOAT_STATE = frozenset({"fflags", "frm", "fcsr"})
 VECTOR_STATE = frozenset({"vstart", "vxsat", "vxrm", "vcsr", "vl", "vtype", "vlenb"})
 
@@ -134,6 +137,7 @@ class Hart:
         """Registers whose writes do more than to keep the value."""
         return {
             "mstatus": self._set_status,
+            "satp": self._set_satp,
             "sstatus": lambda value: self._set_status(
                 self.status & ~SUPERVISOR_STATUS | value & SUPERVISOR_STATUS
             ),
@@ -154,6 +158,12 @@ class Hart:
         # The following instruction sees the value itself: this one no longer counts.
         self._counter_offsets[name] += value - self._counter(name) - 1
 
+    def _set_satp(self, value: int) -> None:
+        # A mode that doesn't exist leaves the whole register as it is.
+        if value >> 60 in (BARE, SV39):
+            self.registers["satp"] = value & WRITABLE["satp"]
+            self._set_space()
+
     def _set_status(self, value: int) -> None:
         mode = value >> MPP & 3
         if mode == 2:  # there is no such mode: the field keeps its value
@@ -166,9 +176,36 @@ class Hart:
         self.status = value | FIXED_STATUS | dirty << SD
         self.state.float_off = not value >> FS & 3
         self.state.vector_off = not value >> VS & 3
+        self._set_space()
 
     def _bit(self, field: int) -> int:
         return self.status >> field & 1
+
+    # Virtual memory
+
+    def code_space(self) -> Space | None:
+        """The address space of instructions; None for physical addresses."""
+        return self._space(self.privilege)
+
+    def data_space(self) -> Space | None:
+        """The address space of loads and stores, which may be another mode's (MPRV)."""
+        machine = self.privilege == MACHINE
+        return self._space(
+            self.status >> MPP & 3 if machine and self._bit(MPRV) else self.privilege
+        )
+
+    def _space(self, privilege: int) -> Space | None:
+        satp = self.registers["satp"]
+        if privilege == MACHINE or satp >> 60 == BARE:
+            return None
+        root = satp & (1 << NUMBER_BITS) - 1
+        return Space(root, privilege == USER, bool(self._bit(SUM)), bool(self._bit(MXR)))
+
+    def _set_space(self) -> None:
+        """Number the present spaces by what translated code depends on."""
+        code = self.code_space()
+        mode = 0 if code is None else 2 if code.user else 1
+        self.state.space = mode | (self.data_space() is not None) << 2
 
     # Traps
 
@@ -186,6 +223,7 @@ class Hart:
         status |= self._bit(enable) << previous_enable | self.privilege << previous
         self._set_status(status)
         self.privilege = SUPERVISOR if to_supervisor else MACHINE
+        self._set_space()
         self.registers |= {f"{letter}epc": pc, f"{letter}cause": cause, f"{letter}tval": value}
         base = self.registers[f"{letter}tvec"]
         vectored = interrupt and base & 1
@@ -206,6 +244,7 @@ class Hart:
             status &= ~(1 << MPRV)
         self._set_status(status)
         self.privilege = mode
+        self._set_space()
         return self.registers["sepc" if supervisor else "mepc"]
 
     def wait_for_interrupt(self) -> None:
@@ -214,7 +253,7 @@ class Hart:
             raise IllegalInstruction("wfi is off in this mode")
 
     def translation_fence(self) -> None:
-        """sfence.vma, which has nothing to order."""
+        """sfence.vma, for which the run loop drops translated code."""
         if self.privilege == USER or (self.privilege == SUPERVISOR and self._bit(TVM)):
             raise IllegalInstruction("sfence.vma is off in this mode")
 

@@ -366,7 +366,7 @@ class NativeTier:
 
 def has_native_code(mode: Mode) -> bool:
     """Whether native code can be made for a mode."""
-    return mode.frm == NEAREST_EVEN and not (mode.vstart or mode.bytewise)
+    return mode.frm == NEAREST_EVEN and not (mode.vstart or mode.bytewise or mode.space)
 
 
 def _config(operations: Operations) -> Config:

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.isa.semantics import Apply
 from oxegg.sim.blocks import SIMT, Decoded
 from oxegg.sim.faults import Cause, EnvironmentCall, IllegalInstruction
 from oxegg.sim.flags import FLAG_CSRS, FlagsObserved
 from oxegg.sim.machine_mode import MACHINE, SUPERVISOR, Hart
 from oxegg.sim.state import State
+
+SATP = CSR_NUMBERS["satp"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,16 @@ class SpecialInstructions:
                 hart.wait_for_interrupt()
             case "sfence.vma" if hart is not None:
                 hart.translation_fence()
+                self._forget_virtual(decoded)
             case _ if decoded.record.timing == "csr":
                 self._csr(decoded)
             case _:  # fences: accesses are in order anyway
                 pass
         return hart.interrupt(following) if hart is not None else following
+
+    def _forget_virtual(self, decoded: Decoded) -> None:
+        if self.hart is not None and self.hart.registers["satp"]:
+            self.forget(decoded)
 
     def _csr(self, decoded: Decoded) -> None:
         state, operands = self.state, decoded.operands
@@ -77,4 +85,6 @@ class SpecialInstructions:
             raise IllegalInstruction(f"CSR {number:#x} can't be accessed") from error
         if rd:
             state.x[rd] = old
+        if number == SATP:
+            self._forget_virtual(decoded)
         state.refresh()

@@ -45,6 +45,8 @@ class Mode(NamedTuple):
     vector_off: bool = False
     bytewise: bool = False
     """Whether one scalar access may be misaligned or go to a device."""
+    space: int = 0
+    """Number of the virtual spaces of code and data, 0 if both are physical."""
 
 
 class Operations(dict[int, VectorOperation]):
@@ -108,6 +110,7 @@ class State:
         self.float_off = False
         self.vector_off = False
         self.bytewise_next = False
+        self.space = 0
         self.reservation: int | None = None
         self.instructions = 0
         self.cycles = 0
@@ -131,7 +134,10 @@ class State:
     @property
     def mode(self) -> Mode:
         """The mode that code has to be translated for."""
-        return Mode(self.frm, self.vstart != 0, self.float_off, self.vector_off, self.bytewise_next)
+        return Mode(
+            self.frm, self.vstart != 0, self.float_off, self.vector_off, self.bytewise_next,
+            self.space,
+        )  # fmt: skip
 
     def clear_vstart(self) -> None:
         """What each vector instruction does in the end."""

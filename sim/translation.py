@@ -12,7 +12,7 @@ from oxegg.errors import OxeggError
 from oxegg.sim.blocks import MAX_LENGTH, Block, BlockSource, Decoded, form_block
 from oxegg.sim.domain import context_for
 from oxegg.sim.events import Event
-from oxegg.sim.faults import Cause, IllegalInstruction, MemoryFault
+from oxegg.sim.faults import Cause, IllegalInstruction, MemoryFault, StateFault
 from oxegg.sim.host_float import (
     NAN,
     divide,
@@ -33,6 +33,9 @@ from oxegg.sim.integers import (
     truncated_quotient,
     truncated_remainder,
 )
+from oxegg.sim.machine_mode import Hart
+from oxegg.sim.memory import Memory
+from oxegg.sim.paging import NoLines, VirtualMemory, VirtualView
 from oxegg.sim.state import Mode, State, VectorConfig
 
 BLOCK_FILE = "<guest block>"
@@ -66,12 +69,14 @@ class Translator:
     """Translates the code in the memory of ``state``.
 
     ``special`` executes an instruction that the run loop does itself. What a ``timed`` run's clock
-    must hear of lands in ``events``, by the instruction's place in its block.
+    must hear of lands in ``events``, by the instruction's place in its block. Without a ``hart``
+    all addresses are physical.
     """
 
     state: State
     special: Callable[[Decoded], int]
     timed: bool
+    hart: Hart | None = None
     events: list[tuple[int, Event]] = field(default_factory=list[tuple[int, Event]])
     blocks: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
     singles: dict[Mode, dict[int, Translated]] = field(default_factory=dict[Any, Any])
@@ -109,7 +114,7 @@ class Translator:
         mode = self.state.mode
         alone = mode.vstart or mode.bytewise
         try:
-            block = form_block(self._fetch, pc, 1 if alone else limit)
+            block = form_block(self.fetch, pc, 1 if alone else limit)
         except OxeggError as error:
             raise IllegalInstruction(error.message) from error
         if 0 < mode.frm < 5 and not block.rounds_dynamically and limit == MAX_LENGTH:
@@ -122,7 +127,7 @@ class Translator:
             return Translated(block, None, lambda: self.special(block.instructions[0]), 1, True)
         source = BlockSource(block, mode, self.timed, self.state.track_flags, self.new_site)
         text = source.generate()
-        namespace: dict[str, Any] = {**self._namespace, **source.bindings}
+        namespace: dict[str, Any] = {**self._names(), **source.bindings}
         exec(compile(text, BLOCK_FILE, "exec"), namespace)
         length = len(block.instructions)
         return Translated(block, source, namespace["block"], length, alone)
@@ -134,18 +139,21 @@ class Translator:
 
     def word(self, pc: int) -> int:
         """The instruction bits at ``pc``; raises ``MemoryFault`` without code."""
-        low = self._fetch(pc)
-        return low if low & 3 != 3 else low | self._fetch(pc + 2) << 16
+        low = self.fetch(pc)
+        return low if low & 3 != 3 else low | self.fetch(pc + 2) << 16
 
-    def _fetch(self, pc: int) -> int:
+    def fetch(self, pc: int) -> int:
+        """The two bytes of code at ``pc``; raises ``MemoryFault`` without code."""
         memory = self.state.memory
         if pc & 1:
             raise MemoryFault(f"misaligned jump to {pc:#x}", Cause.FETCH_MISALIGNED, pc)
-        region = memory.holder(pc, 2)
+        space = self.hart.code_space() if self.hart is not None else None
+        place = pc if space is None else space.physical(memory, pc, "fetch")
+        region = memory.holder(place, 2)
         if region is None or not region.executable:
             reason = "nothing is mapped there" if region is None else "the jump target is data"
             raise MemoryFault(f"no code: {reason}", Cause.FETCH_ACCESS, pc)
-        return memory.u16[pc >> 1]
+        return memory.u16[place >> 1]
 
     # Vector instructions
 
@@ -159,20 +167,41 @@ class Translator:
         from oxegg.sim.vector_memory import Access
 
         decoded, place = self._sites[site]
+        record = decoded.record
+        if self.state.space and (record.memory or record.is_custom):
+            raise StateFault("only scalar accesses go through virtual memory")
 
         def note(event: Event) -> None:
             self.events.append((place, event))
 
         access = Access(self.state.memory, self.timed, note)
-        if decoded.record.is_custom:
+        if record.is_custom:
             from oxegg.sim.custom import compile_custom
 
-            return compile_custom(decoded.record, decoded.values, self.state, access, note)
+            return compile_custom(record, decoded.values, self.state, access, note)
         from oxegg.sim.vector import compile_vector
 
-        return compile_vector(decoded.record, decoded.values, config, self.state, access)
+        return compile_vector(record, decoded.values, config, self.state, access)
 
     # Scalar accesses
+
+    def _names(self) -> dict[str, Any]:
+        """What the generated code of the present mode refers to."""
+        memory = self._scalar_memory()
+        if isinstance(memory, Memory):
+            return self._namespace
+        views = {f"u{8 << shift}": VirtualView(memory, shift) for shift in range(4)}
+        return self._namespace | views | {
+            "timed": NoLines(), "functional": NoLines(),
+            "load_bytes": memory.load_bytes, "store_bytes": memory.store_bytes,
+        }  # fmt: skip
+
+    def _scalar_memory(self) -> Memory | VirtualMemory:
+        """Memory as scalar instructions of the present mode see it."""
+        memory = self.state.memory
+        if self.hart is None or not self.state.space:
+            return memory
+        return VirtualMemory(memory, self.hart)
 
     def _access(self, place: int, address: int, size: int, write: bool) -> None:
         """The slow part of a scalar access's check."""
@@ -182,11 +211,11 @@ class Translator:
 
     def _access_bytes(self, place: int, address: int, size: int, write: bool) -> None:
         """The check of an access that may be misaligned."""
-        self._note(place, self.state.memory.check(address, size, 1, write=write))
+        self._note(place, self._scalar_memory().check(address, size, 1, write=write))
 
     def _access_atomic(self, place: int, address: int, size: int, write: bool) -> None:
         """The slow part of the check of an access that has to be aligned."""
-        self._note(place, self.state.memory.check(address, size, size, write=write))
+        self._note(place, self._scalar_memory().check(address, size, size, write=write))
 
     def _note(self, place: int, new_lines: int) -> None:
         if self.timed and new_lines >= 0:
@@ -194,10 +223,10 @@ class Translator:
 
     def _store_conditional(self, address: int, value: int, size: int) -> int:
         """0 when the store happened, 1 when the reservation was lost."""
-        state = self.state
-        held, state.reservation = state.reservation, None
+        held, self.state.reservation = self.state.reservation, None
         if held != address:
             return 1
-        state.memory.check(address, size, size, write=True)
-        state.memory.write(address, (value & ((1 << 8 * size) - 1)).to_bytes(size, "little"))
+        memory = self._scalar_memory()
+        memory.check(address, size, size, write=True)
+        memory.store_bytes(address, size, value)
         return 0

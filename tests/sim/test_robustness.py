@@ -47,6 +47,12 @@ def _prologue(rng: random.Random) -> list[Line]:
                          ("csrrw", 0, CSR_NUMBERS["mtvec"], 30), ("lui", 30, 6),
                          ("addi", 30, 30, 0x600), ("csrrs", 0, CSR_NUMBERS["mstatus"], 30),
                          ("vsetivli", 0, rng.randrange(32), rng.randrange(256))]  # fmt: skip
+    if rng.random() < 0.2:
+        # Virtual memory with random page tables, for user mode's data.
+        lines += constant(30, BARE.data >> 12)
+        lines += [("addi", 29, 0, 8), ("slli", 29, 29, 60), ("or", 30, 30, 29),
+                  ("csrrw", 0, CSR_NUMBERS["satp"], 30), ("lui", 30, 1 << 17 >> 12),
+                  ("csrrs", 0, CSR_NUMBERS["mstatus"], 30)]  # fmt: skip
     for register in range(1, 31):
         value = BARE.data + 8 * rng.randrange(DATA_BYTES // 8)
         lines += constant(register, value if rng.random() < 0.7 else rng.getrandbits(31))
