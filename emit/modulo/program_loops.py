@@ -55,11 +55,18 @@ def pipeline_loops(
     """``program`` with every inner loop software-pipelined that can be.
 
     ``limits`` are registers per bank. Trip counts include those of prologue and epilogue: a loop
-    must run at least once per stage.
+    must run at least once per stage. The heuristic's work is shared among the loops.
     """
-    walk = _Walk(program, machine, limits, effort)
+    share = effort.placements // max(1, _inner_loops(program.body))
+    walk = _Walk(program, machine, limits, replace(effort, placements=share))
     body = walk.body(program.body)
     return Pipelined(replace(program, body=body), walk.schedules)
+
+
+def _inner_loops(body: Sequence[Operation | Loop]) -> int:
+    """How many loops contain no other loop."""
+    loops = [item for item in body if isinstance(item, Loop)]
+    return sum(_inner_loops(loop.body) or 1 for loop in loops)
 
 
 class _Walk:

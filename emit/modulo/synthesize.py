@@ -28,7 +28,7 @@ class Effort:
     """
 
     seconds: float = 0.0
-    placements: int = 20_000
+    placements: int = 30_000
 
 
 @dataclass(frozen=True)
