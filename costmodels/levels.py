@@ -17,9 +17,10 @@ from math import ceil, prod
 
 from oxegg.costmodels.machine import Machine
 from oxegg.costmodels.timing import Timing, unit_copies
+from oxegg.costmodels.timing_classes import VECTOR_UNITS
 
 # Units behind the one port that takes an instruction per cycle from scalar issue.
-DISPATCHED = frozenset({"VA", "VL", "VS", "TLS", "TMM", "TEW", "NM", "DMA", "WARP"})
+DISPATCHED = frozenset({*VECTOR_UNITS, "TLS", "TMM", "TEW", "NM", "DMA", "WARP"})
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ class Vector:
         int, Whole(0, 8, "idle cycles of a sequencer between two vector instructions")
     ] = 0
     one_memory_port: Annotated[bool, Flag("vector loads and stores share one sequencer")] = False
+    float_sequencer: Annotated[
+        bool, Flag("vector floats have a sequencer beside that of the integers")
+    ] = False
 
 
 @dataclass(frozen=True)

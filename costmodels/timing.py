@@ -22,7 +22,7 @@ from oxegg.costmodels.quantities import (
     tensor_quantities,
     vector_quantities,
 )
-from oxegg.costmodels.timing_classes import CLASSES, TimingClass
+from oxegg.costmodels.timing_classes import CLASSES, ELEMENT_MOVES, TimingClass
 from oxegg.errors import MachineError, UsageError
 from oxegg.isa import TABLE, Instruction
 
@@ -112,8 +112,16 @@ def _timing(
         raise MachineError(
             f"the timing of {name} can't be computed: {error!r}", where=row.where
         ) from error
-    unit = "VL" if row.unit == "VS" and machine.vector.one_memory_port else row.unit
+    unit = _unit(machine, instruction, row.unit)
     return Timing(unit, max(1, occupancy), max(1, latency), row.chains)
+
+
+def _unit(machine: Machine, instruction: Instruction, unit: str) -> str:
+    """The unit that ``machine`` has in place of the table's."""
+    moves = instruction.timing in ELEMENT_MOVES
+    if unit == "VA" and machine.vector.float_sequencer and instruction.is_float and not moves:
+        return "VF"
+    return "VL" if unit == "VS" and machine.vector.one_memory_port else unit
 
 
 def timing_class(instruction_name: str) -> TimingClass:

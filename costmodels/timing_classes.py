@@ -23,6 +23,11 @@ whole cycles and may use:
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+VECTOR_UNITS = ("VA", "VF", "VL", "VS")
+"""Sequencers of the vector unit: arithmetic, floats where they have their own, loads, stores."""
+ELEMENT_MOVES = frozenset({"vmv_to_scalar", "vmv_from_scalar"})
+"""Classes whose float instructions are moves, which the integer sequencer does."""
+
 
 @dataclass(frozen=True)
 class TimingClass:

@@ -70,7 +70,8 @@ def _vector(board: Scoreboard, plan: Plan, new_lines: int | None, event: Event |
     start = max(dequeued, board.hazards(plan))
     start, occupancy, latency = board.memory_time(plan, new_lines, start)
     end = start + occupancy
-    gap = board.costs.arithmetic_gap if plan.unit == "VA" else board.costs.sequencer_gap
+    arithmetic = plan.unit in ("VA", "VF")
+    gap = board.costs.arithmetic_gap if arithmetic else board.costs.sequencer_gap
     free[free.index(min(free))] = end + gap
     board.busy[plan.unit] += occupancy
     board.record(plan, VectorResult(start + latency, occupancy, plan.chains), start, end)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from oxegg.certificate.folder import sha256
-from oxegg.costmodels import Machine, load_machine
+from oxegg.costmodels import VECTOR_UNITS, Machine, load_machine
 from oxegg.costmodels.load import machine_file
 from oxegg.costmodels.text import machine_text
 from oxegg.errors import LoweringError, UsageError
@@ -41,7 +41,7 @@ Source = Callable[..., Any] | str | Path | Kernel
 APPROXIMATION_ULPS = 16
 DEEPEST_RECURSION = 20_000
 _ENGINE_OF_UNIT = {
-    **dict.fromkeys(("VA", "VL", "VS"), "vector"),
+    **dict.fromkeys(VECTOR_UNITS, "vector"),
     **dict.fromkeys(("TLS", "TMM", "TEW"), "tensor"),
     "NM": "near_memory",
     "DMA": "dma",

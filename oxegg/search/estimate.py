@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from oxegg.costmodels import Machine, timing
+from oxegg.costmodels import VECTOR_UNITS, Machine, timing
 from oxegg.emit.pipeline import tile_shape
 from oxegg.emit.program import Loop, Operation, Register, TileShape, VectorState
 
@@ -70,7 +70,7 @@ def _block(block: list[Operation], machine: Machine, repeated: bool) -> float:
                     when += busy - occupancy
                 if when > start:
                     start = when
-            if unit in ("VA", "VL", "VS"):
+            if unit in VECTOR_UNITS:
                 issue += 0.5
                 start = max(start, vector + 1, issue + 1, free.get(unit, 0.0))
                 vector = start

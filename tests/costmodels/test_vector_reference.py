@@ -144,3 +144,13 @@ def test_time_of_cores_that_ignore_vl_is_that_of_the_whole_group(name: str) -> N
     machine = load_machine(name)
     short = timing(machine, "vadd.vv", vl=1, sew=32, lmul=4)
     assert short == timing(machine, "vadd.vv", vl=machine.vlmax(32, 4), sew=32, lmul=4)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "unit"),
+    [("vadd.vv", "VA"), ("vmseq.vv", "VA"), ("vslideup.vi", "VA"), ("vfmv.f.s", "VA"),
+     ("vfmacc.vv", "VF"), ("vmfeq.vv", "VF"), ("vfslide1up.vf", "VF"), ("vfmv.v.f", "VF"),
+     ("vfncvt.x.f.w", "VF"), ("vfredusum.vs", "VF"), ("vle32.v", "VL"), ("vse32.v", "VL")],
+)  # fmt: skip
+def test_the_x60_computes_floats_beside_integers(instruction: str, unit: str) -> None:
+    assert at_full_length("x60", instruction, 1).unit == unit

@@ -28,6 +28,9 @@ MCA = "llvm-mca-22"
 CORES = {"x280": "sifive-x280", "x390": "sifive-x390", "x60": "spacemit-x60"}
 ROUNDS = 100
 SCRATCHPAD = 1 << 25
+SLOWER = {
+    ("expf_1024", "x390"): "vfmin and vfmax occupy both pipes here, one in LLVM (docs/machines.md)",
+}
 
 pytestmark = [
     pytest.mark.slow,
@@ -116,7 +119,11 @@ def roomy(name: str) -> Machine:
 
 @pytest.mark.parametrize("name", CORES)
 @pytest.mark.parametrize("row", load_suite(), ids=lambda row: row.name)
-def test_hot_loop_of_a_suite_kernel(row: SuiteRow, name: str) -> None:
+def test_hot_loop_of_a_suite_kernel(
+    row: SuiteRow, name: str, request: pytest.FixtureRequest
+) -> None:
+    if (row.name, name) in SLOWER:
+        request.applymarker(pytest.mark.xfail(reason=SLOWER[row.name, name], strict=True))
     compiled = compile_kernel(row.lower(), machine=roomy(name), place="spm", peers=())
     runner = compiled.search.best.runner
     result = runner.call(timing_inputs(compiled.kernel), timing=True)
