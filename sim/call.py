@@ -36,14 +36,19 @@ CALLEE_SAVED_X = (2, 3, 4, 8, 9, *range(18, 28))
 CALLEE_SAVED_F = (8, 9, *range(18, 28))
 
 
+UNDEFINED = 0xA5
+"""Bytes that a callee may not rely on: of temporary registers, results and scratch memory."""
+TEMPORARIES = (5, 6, 7, *range(28, 32))
+
+
 @dataclass(frozen=True)
 class Buffer:
     """Memory that a kernel gets a pointer to.
 
-    ``data`` is an array (copied in, and out again) or a size in bytes (zeroed). ``place`` says in
-    which memory it lies; of a buffer in ``near_memory`` each bank holds an equal part, and the
-    pointer is to the part in bank 0. ``align`` and ``offset``: the address is ``offset`` bytes
-    after a multiple of ``align``.
+    ``data`` is an array (copied in, and out again) or a size in bytes (each ``UNDEFINED``).
+    ``place`` says in which memory it lies; of a buffer in ``near_memory`` each bank holds an equal
+    part, and the pointer is to the part in bank 0. ``align`` and ``offset``: the address is
+    ``offset`` bytes after a multiple of ``align``.
     """
 
     data: Array | int
@@ -103,10 +108,13 @@ def call(
     memory.map(TEXT_BASE, len(code), "spm", "code", writable=False, executable=True)
     memory.write(TEXT_BASE, code)
     stack = _place_stack(memory)
-    addresses = _place_buffers(memory, machine, buffers)
-    state = State(
-        memory, machine.vlen, accelerators(machine, memory, domain), domain=domain
-    )
+    # What the convention doesn't define holds anything (over a domain it must be a number).
+    anything = 0 if domain else UNDEFINED
+    addresses = _place_buffers(memory, machine, buffers, anything)
+    state = State(memory, machine.vlen, accelerators(machine, memory, domain), domain=domain)
+    state.v[:] = anything
+    for register in TEMPORARIES:
+        state.x[register] = anything * 0x0101_0101_0101_0101
     state.x[RA] = RETURN_ADDRESS
     state.x[SP] = _pass_arguments(state, stack, arguments, addresses)
     clock = Clock(machine) if timing else None
@@ -148,8 +156,10 @@ def _place_stack(memory: Memory) -> int:
     return start + STACK_BYTES
 
 
-def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) -> list[int]:
-    """Map and fill the buffers; gives their addresses."""
+def _place_buffers(
+    memory: Memory, machine: Machine, buffers: Sequence[Buffer], anything: int
+) -> list[int]:
+    """Map and fill the buffers, with bytes ``anything`` where no data is given: their addresses."""
     free: dict[Place, int] = {
         "spm": SPM_BASE, "dram": DRAM_BASE, "near_memory": NEAR_MEMORY_BASE
     }  # fmt: skip
@@ -157,13 +167,14 @@ def _place_buffers(memory: Memory, machine: Machine, buffers: Sequence[Buffer]) 
     for number, buffer in enumerate(buffers):
         start = -(-free[buffer.place] // buffer.align) * buffer.align + buffer.offset
         size = buffer.size
-        data = None if isinstance(buffer.data, int) else buffer.data.tobytes()
+        given = buffer.data
+        data = bytes([anything]) * given if isinstance(given, int) else given.tobytes()
         if buffer.place == "near_memory":
             place_in_banks(memory, machine, start, size, f"buffer {number}", data)
             size //= bank_count(machine)
         else:
             memory.map(start, size, buffer.place, f"buffer {number}")
-            memory.write(start, data or b"")
+            memory.write(start, data)
         addresses.append(start)
         free[buffer.place] = -(-(start + size) // LINE) * LINE + LINE
     used = sum(-(-b.size // LINE) * LINE for b in buffers if b.place == "spm")

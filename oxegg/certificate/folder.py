@@ -159,7 +159,8 @@ def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str
     del rule_files
     kernel, machine = parse(certificate["text"]), load_machine(folder / MACHINE_FILE)
     code = text_section((folder / f"{certificate['kernel']}.o").read_bytes())
-    run = _Run(kernel, machine, code, certificate["place"], certificate["scratch_bytes"])
+    scratch = (certificate["scratch_bytes"], certificate["scratch_place"])
+    run = _Run(kernel, machine, code, certificate["place"], scratch)
     mode, points = certificate["mode"], 0
     first: list[Array] = []
     roundoffs = [o.value.type.unit_roundoff for o in kernel.outputs if o.value.type.is_float]
@@ -179,13 +180,13 @@ def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str
 
 @dataclass(frozen=True)
 class _Run:
-    """Machine code under the standard calling convention."""
+    """Machine code under the standard calling convention; ``scratch``: bytes and place."""
 
     kernel: Kernel
     machine: Machine
     code: bytes
     place: str
-    scratch: int
+    scratch: tuple[int, Any]
 
     def arguments(self, inputs: Sequence[Array]) -> list[Any]:
         place: Any = self.place
@@ -197,10 +198,8 @@ class _Run:
         for output in self.kernel.outputs:
             size = int(np.prod([axis.size for axis in output.layout], dtype=np.int64))
             given.append(Buffer(size * output.value.type.bytes, place))
-        if self.scratch:
-            needed = sum(-(-b.size // 64) * 64 for b in given if isinstance(b, Buffer))
-            fits = needed + self.scratch <= self.machine.spm_bytes
-            given.append(Buffer(self.scratch, place if fits else "dram"))
+        if self.scratch[0]:
+            given.append(Buffer(*self.scratch))
         return given
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:

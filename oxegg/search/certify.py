@@ -99,6 +99,7 @@ def certificate(
         "place": report["place"],
         "text": to_text(found.kernel),
         "scratch_bytes": scratch_layout(program)[1] if program.scratch else 0,
+        "scratch_place": found.best.runner.scratch_place,
         "proof": dict(proof),
         "extraction": report["extraction"],
         "gap": _gap(report["extraction"]),

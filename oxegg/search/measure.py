@@ -46,17 +46,21 @@ class Runner:
                 arguments.append(item.type.numpy.type(value))
         arguments += [Buffer(b.bytes, self.place) for b in self.program.outputs]
         if self.program.scratch:
-            arguments.append(self._scratch(arguments))
+            arguments.append(Buffer(scratch_layout(self.program)[1], self.scratch_place))
         return call(self.code, self.machine, arguments, timing=timing, domain=domain)
 
-    def _scratch(self, arguments: Sequence[Buffer | np.generic]) -> Buffer:
-        """Scratch memory: beside the arrays, or in DRAM where they leave too little room."""
-        needed = scratch_layout(self.program)[1]
-        sizes = [needed, *(a.size for a in arguments if isinstance(a, Buffer))]
+    @property
+    def scratch_place(self) -> Place:
+        """Where scratch memory lies: beside the arrays, in DRAM where they leave too little room.
+
+        DMA brings blocks into the scratchpad only.
+        """
+        arrays = [i for i in self.program.inputs if isinstance(i, ArrayBuffer)]
+        sizes = [scratch_layout(self.program)[1],
+                 *(buffer.bytes for buffer in (*arrays, *self.program.outputs))]  # fmt: skip
         fits = sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) <= self.machine.spm_bytes
-        staged = self.program.staging is not None  # DMA brings blocks into the scratchpad only
-        place = "spm" if staged else self.place if fits else "dram"
-        return Buffer(needed, place)
+        staged = self.program.staging is not None
+        return "spm" if staged else self.place if fits else "dram"
 
     def results(self, result: CallResult) -> list[Array]:
         """The outputs of a call, as arrays of the kernel's types and shapes."""

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import oxegg
 from oxegg.certificate.folder import MACHINE_FILE, NAME, check_folder, render, sha256
 from oxegg.cli import main
 from oxegg.errors import VerificationError
+from oxegg.frontend.suite import load_suite
 
 KERNEL = """\
 import numpy as np
@@ -73,6 +75,53 @@ def test_any_altered_byte_is_detected(written: Path, name: str, tmp_path: Path) 
         (folder / name).write_bytes(bytes(altered))
         with pytest.raises(VerificationError):
             check_folder(folder)
+
+
+@pytest.mark.slow
+def test_a_thousand_alterations(written: Path, tmp_path: Path) -> None:
+    """Single bytes of certificate, object file or machine file, and single fields."""
+    folder = tmp_path / "copy"
+    shutil.copytree(written, folder)
+    rng = random.Random(6)
+    names = ("scaled.o", NAME, MACHINE_FILE)
+    originals = {name: (folder / name).read_bytes() for name in names}
+    for number in range(1000):
+        name = names[number % len(names)]
+        altered = bytearray(originals[name])
+        if name == NAME and number % 2:
+            altered = bytearray(with_another_field(originals[name], rng))
+        else:
+            altered[rng.randrange(len(altered))] ^= rng.randrange(1, 256)
+        (folder / name).write_bytes(bytes(altered))
+        with pytest.raises(VerificationError):
+            check_folder(folder)
+        (folder / name).write_bytes(originals[name])
+    check_folder(folder)
+
+
+def with_another_field(text: bytes, rng: random.Random) -> bytes:
+    """One leaf of the document has another value."""
+    document = json.loads(text)
+    leaves = list(leaves_of(document))
+    holder, key = rng.choice(leaves)
+    holder[key] = "another"
+    return json.dumps(document).encode()
+
+
+def leaves_of(holder: Any) -> Iterator[tuple[Any, Any]]:
+    """Where each value stands that is neither a list nor an object."""
+    for key in range(len(holder)) if isinstance(holder, list) else list(holder):  # pyright: ignore
+        inside = isinstance(holder[key], dict | list)
+        yield from leaves_of(holder[key]) if inside else [(holder, key)]
+
+
+def test_blocks_staged_through_the_scratchpad_re_check(tmp_path: Path) -> None:
+    """Their scratch memory lies in the scratchpad though the matrices don't."""
+    row = next(row for row in load_suite() if row.name == "matmul_64")
+    compiled = oxegg.compile(row.lower(), machine="ox-card", place="dram", effort="quick", peers=())
+    compiled.write(tmp_path / "out")
+    assert "ox.dma.wait" in compiled.assembly
+    check_folder(tmp_path / "out")
 
 
 def reseal(folder: Path, change: dict[str, Any]) -> None:
