@@ -20,8 +20,8 @@ from oxegg.sim.events import Event
 from oxegg.sim.ieee import NEAREST_EVEN
 from oxegg.sim.memory import LINE_SHIFT
 from oxegg.sim.native_clock import Transitions
-from oxegg.sim.native_library import QUICK, Compiled, compile_region, find_compiled
-from oxegg.sim.native_llvm import Function
+from oxegg.sim.native_library import Compiled, compile_region, find_compiled
+from oxegg.sim.native_llvm import QUICK, Function
 from oxegg.sim.native_runtime import FIELDS, WORD, MemoryTables, Words, memory_tables
 from oxegg.sim.native_selection import connected
 from oxegg.sim.region import REDO, UNTIMED, Config, Node, Region, Target

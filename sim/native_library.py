@@ -4,16 +4,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from oxegg.sim.memory import Memory
-from oxegg.sim.native_llvm import Function, compile_function
+from oxegg.sim.native_llvm import GOOD, QUICK, Function, compile_function
 from oxegg.sim.region import FUNCTION, Config, Region, RegionCode, Target
 
 KEPT = 2048
 """Nodes to remember the regions of; a region's code takes some ten kilobytes."""
 Key = tuple[Target, int, Config]
-
-
-QUICK, GOOD = 0, 1
-"""Levels of code generation."""
 
 
 @dataclass

@@ -10,6 +10,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+QUICK, GOOD = 0, 1
+"""Levels of code generation: the first takes a third of the time of the second."""
+
 
 @dataclass(frozen=True)
 class Function:
@@ -34,10 +37,7 @@ def _binding() -> Any:
 
 
 def compile_function(text: str, name: str, level: int) -> Function:
-    """Native code of the function ``name`` of a module in IR text.
-
-    ``level`` is LLVM's for code generation: 0 takes a third of the time that 1 takes.
-    """
+    """Native code of the function ``name`` of a module in IR text."""
     binding = _binding()
     # An engine owns its target machine, so each needs a new one.
     machine = binding.Target.from_default_triple().create_target_machine(

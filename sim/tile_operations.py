@@ -13,6 +13,7 @@ from oxegg.isa import Instruction
 from oxegg.sim import fp8
 from oxegg.sim.faults import StateFault
 from oxegg.sim.host_float import NAN, bf16_narrow, fma32_array, minimum_number
+from oxegg.sim.native_tiles import float_product
 from oxegg.sim.state import State
 from oxegg.sim.tile import FIRST_ACCUMULATOR, Array, Tiles
 from oxegg.sim.vector_groups import ReservedEncoding
@@ -150,6 +151,9 @@ def _store(site: TileSite) -> Operation:
 
 # The array
 
+HOT_PRODUCTS = 20
+"""Executions of an instruction after which native code for float products pays."""
+
 
 def _multiply(site: TileSite) -> Operation:
     # Sums of 128 products of 17 bits are exact in binary64, which has the fast product.
@@ -164,14 +168,22 @@ def _multiply(site: TileSite) -> Operation:
         product = (a @ b.T).astype(np.int64).astype(np.uint32)
         site.write(site.accumulator(site.rd, "u") + product, 32)
 
+    products = 0
+
     def floats() -> None:
+        nonlocal products
+        products += 1
         m, n, k = site.tiles.shape
         assert read is not None
         a = read(site.tiles.register(site.rs1)[:m, :k])
         b = read(site.tiles.register(site.rs2)[:n, :k])
         c = site.accumulator(site.rd, "f").copy()
-        for step in range(a.shape[1]):
-            c = fma32_array(a[:, step, None], b[None, :, step], c).astype(np.float32)
+        native = float_product() if products > HOT_PRODUCTS else None
+        if native is not None:
+            c = native(a, b, c)
+        else:
+            for step in range(a.shape[1]):
+                c = fma32_array(a[:, step, None], b[None, :, step], c).astype(np.float32)
         c[np.isnan(c)] = NAN
         site.write(c.view(np.uint32), 32)
 
