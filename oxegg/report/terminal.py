@@ -22,6 +22,9 @@ from oxegg.report.fields import (
     words,
 )
 
+MANY_MATCHES = 1000
+"""From here on a rule that makes most of the matches is worth naming."""
+
 
 def summarize(report: Report) -> RenderableType:
     """One kernel: verdict, cycles against their bounds, loops, extraction, rules."""
@@ -83,9 +86,20 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
             f"{text(egraph, 'stopped_by') or NOT_MEASURED}",
         ),
         ("rules", ", ".join(words(report, "rules")) or "none"),
+        *_culprit(egraph),
         *_stale(words(egraph, "stale_rules")),
         ("seconds", measured(number(mapping(report, "seconds"), "total"), ".1f")),
     ]
+
+
+def _culprit(egraph: Report) -> list[tuple[str, str | Text]]:
+    """Where a limit ended saturation: the rule that made most of the matches, if one did."""
+    busiest = mapping(egraph, "busiest_rule")
+    share, matches = number(busiest, "share") or 0, number(busiest, "matches") or 0
+    if text(egraph, "stopped_by") == "saturated" or share < 0.5 or matches < MANY_MATCHES:
+        return []
+    said = f"{text(busiest, 'name')} made {percent(share)} of the matches: see `oxegg rules blame`"
+    return [("growth", Text(said, style="yellow"))]
 
 
 def _stale(names: Sequence[str]) -> list[tuple[str, str | Text]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -268,6 +269,7 @@ def make_report(
             "classes": saturated.classes,
             "stopped_by": saturated.stopped_by,
             "stale_rules": saturated.stale,
+            "busiest_rule": _busiest(saturated.matches),
             "growth": [
                 {"phase": g.phase, "nodes": g.rows, "classes": None} for g in saturated.growth
             ],
@@ -296,6 +298,19 @@ def make_report(
         "seconds": {**found.seconds},
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _busiest(matches: Mapping[str, int]) -> dict[str, Any] | None:
+    """The rule of the algebra that matched most, and its share of all their matches."""
+    counts: Counter[str] = Counter()
+    for full, count in matches.items():
+        rule, at, _ = full.partition("@")
+        if at:
+            counts[rule.removesuffix("<-")] += count
+    if not counts.total():
+        return None
+    ((name, most),) = counts.most_common(1)
+    return {"name": name, "matches": most, "share": round(most / counts.total(), 4)}
 
 
 def _needed_rules(proof: Mapping[str, Any], found: Search, job: Job) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import oxegg
 from oxegg.cli import main
 from oxegg.frontend import lower
 from oxegg.ir.types import FLOATS, I8, I32, INTEGERS
+from oxegg.report import summarize
 from oxegg.rule_lab.study import blame, implied, mine
 from oxegg.rules import all_rules
 from oxegg.rules.pattern import Family, Rule, constant, variables
@@ -60,6 +64,21 @@ def test_the_command_names_the_culprit(source: Path, capsys: pytest.CaptureFixtu
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert "hint: ac.add-assoc makes most of it" in shown
+
+
+def test_a_compile_keeps_a_correct_program_and_names_the_culprit(source: Path) -> None:
+    compiled = oxegg.compile(
+        f"{source / 'sums.py'}:total", machine="ox-edge", effort="quick", peers=(),
+        rules=[source / "ac.py"], unproved=True,
+    )  # fmt: skip
+    egraph = compiled.report["egraph"]
+    assert compiled.report["correct"]
+    assert egraph["stopped_by"] != "saturated"
+    assert egraph["busiest_rule"]["name"] == "ac.add-assoc"
+    assert egraph["busiest_rule"]["share"] > 0.5
+    printed = Console(width=120, record=True, file=StringIO())
+    printed.print(summarize(compiled.report))
+    assert "ac.add-assoc made" in printed.export_text()
 
 
 def test_what_follows_from_other_rules() -> None:
