@@ -39,8 +39,8 @@ def refusal(graph: PhysicalGraph) -> LoweringError:
         )
     return LoweringError(
         f"no instructions compute {', '.join(sorted(map(_described, lacking)))}",
-        hint="mode exact has no elementary functions, sums in bfloat16 or running maxima of floats: "
-        "try --mode real",
+        hint="mode exact has no elementary functions, no sums in bfloat16 and no running maxima "
+        "of floats: try --mode real",
     )
 
 
