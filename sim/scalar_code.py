@@ -58,7 +58,7 @@ class ScalarCode:
     """Expression trees that the source refers to by name."""
 
     def operand(self, name: str) -> Operand:
-        return next(o for o in self.record.operands if o.name == name)
+        return self.record.operand[name]
 
     def constant(self, e: Expression) -> int | None:
         """The value of an expression without registers, else None."""

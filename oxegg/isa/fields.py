@@ -23,21 +23,21 @@ class Field:
     pieces: tuple[tuple[int, int, int], ...]
     signed: bool = False
 
-    @property
+    @cached_property
     def bits(self) -> int:
         """Width of the value, including the bits that are always zero."""
         return max(start + high - low + 1 for high, low, start in self.pieces)
 
-    @property
+    @cached_property
     def align(self) -> int:
         """The value must be a multiple of this."""
         return 1 << min(start for _, _, start in self.pieces)
 
-    @property
+    @cached_property
     def minimum(self) -> int:
         return -(1 << (self.bits - 1)) if self.signed else 0
 
-    @property
+    @cached_property
     def maximum(self) -> int:
         top = 1 << (self.bits - 1 if self.signed else self.bits)
         return top - self.align

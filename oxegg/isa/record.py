@@ -6,6 +6,7 @@ their roles, what the instruction computes, and the name of its timing class. Ev
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
@@ -90,6 +91,11 @@ class Instruction:
     semantics: str
     timing: str
     memory: Literal["load", "store"] | None = None
+
+    @cached_property
+    def operand(self) -> Mapping[str, Operand]:
+        """The operands by name."""
+        return {operand.name: operand for operand in self.operands}
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

@@ -71,7 +71,7 @@ def blocked(registers: int) -> list[Line]:
     """
     a, b, c, d = range(registers, registers + 4)
     other = 4 - registers
-    loads: list[Line] = [("ox.tld.a", other + i, 10, 6) for i in (0, 2, 3, 1)]
+    loads: list[Line] = [("ox.tld.a", other + i, 10, 0) for i in (0, 2, 3, 1)]
     products: list[Line] = [("ox.mm.ss", 16, a, c), ("ox.mm.ss", 17, a, d),
                             ("ox.mm.ss", 18, b, c), ("ox.mm.ss", 19, b, d)]  # fmt: skip
     return [line for pair in zip(products, loads, strict=True) for line in pair]
@@ -90,9 +90,9 @@ def test_blocking_by_two_keeps_the_array_busy(machine: str):
 
 
 def test_a_load_waits_until_the_product_has_read_the_tile():
-    loads: list[Line] = [("ox.tld.a", 2, 10, 6)] * 10
-    bound = cycles([("ox.mm.ss", 16, 0, 1), ("ox.tld.a", 0, 10, 6), *loads], Buffer(4096))
-    free = cycles([("ox.mm.ss", 16, 0, 1), ("ox.tld.a", 3, 10, 6), *loads], Buffer(4096))
+    loads: list[Line] = [("ox.tld.a", 2, 10, 0)] * 10
+    bound = cycles([("ox.mm.ss", 16, 0, 1), ("ox.tld.a", 0, 10, 0), *loads], Buffer(4096))
+    free = cycles([("ox.mm.ss", 16, 0, 1), ("ox.tld.a", 3, 10, 0), *loads], Buffer(4096))
     # The first row arrives L_spm after the load's start, when the 16 cycles have passed.
     assert bound - free == 16 - CARD.spm_latency
 
