@@ -1,10 +1,11 @@
 """``oxegg rules cover``, ``blame``, ``implied`` and ``mine``: rules at work."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from oxegg.cli.options import add_machine_option, split_kernel
-from oxegg.cli.output import put_json, show, table
+from oxegg.cli.output import progress, put_json, show, table
 from oxegg.errors import UsageError
 from oxegg.ir.types import TYPES
 from oxegg.rules import all_rules
@@ -19,7 +20,14 @@ DEFAULT_OPERATIONS = ("add", "sub", "and", "or", "xor")
 def configure(verb: AddVerb) -> None:
     """Declare the verbs."""
     cover = verb("cover", "which rules matched, and which programs needed, on kernels", _cover)
-    cover.add_argument("kernels", nargs="+", metavar="FILE[:KERNEL]|ROW", help="or a suite row")
+    cover.add_argument(
+        "kernels", nargs="+", metavar="FILE[:KERNEL]|ROW|SUITE", help="or rows of suites"
+    )
+    cover.add_argument("--effort", choices=("quick", "normal", "max"), default="quick")
+    cover.add_argument("--md", action="store_true", help="as a Markdown table")
+    cover.add_argument(
+        "--alone", action="store_true", help="also whether the others match on their own left side"
+    )
     add_machine_option(cover)
     culprit = verb("blame", "which rules make a kernel's e-graph grow", _blame)
     culprit.add_argument("kernel", metavar="FILE[:KERNEL]")
@@ -34,34 +42,54 @@ def configure(verb: AddVerb) -> None:
 
 def _cover(arguments: argparse.Namespace) -> int:
     import oxegg
-    from oxegg.frontend.suite import load_suite
+    from oxegg.rule_lab import coverage
 
-    suite = {row.name: row for row in load_suite()}
     more = load_all(arguments.rules)
-    matched: dict[str, int] = {}
-    needed: dict[str, list[str]] = {}
-    for word in arguments.kernels:
-        path, name = split_kernel(word)
-        source = suite[word].lower() if word in suite else path
-        compiled = oxegg.compile(source, kernel=name, machine=arguments.machine, peers=(),
-                                 rules=arguments.rules)  # fmt: skip
-        for full, count in compiled.search.prepared.saturated.matches.items():
-            rule, at, _ = full.partition("@")
-            if at:
-                rule = rule.removesuffix("<-")
-                matched[rule] = matched.get(rule, 0) + count
-        for rule in compiled.report["rules"]:
-            needed.setdefault(rule, []).append(compiled.report["kernel"])
-    rows = [
-        {"rule": r.name, "matches": matched.get(r.name, 0), "needed_by": needed.get(r.name, [])}
-        for r in [*all_rules(), *more]
-    ]
-    if not put_json(rows, arguments.json):
-        shown = [(r["rule"], r["matches"], " ".join(needed.get(str(r["rule"]), [])))
-                 for r in rows if r["matches"]]  # fmt: skip
-        show(table(("rule", "matches", "needed by"), shown))
-        show(f"{len(rows) - len(shown)} of {len(rows)} rules never matched on these kernels")
+    uses: dict[str, coverage.Use] = {}
+    sources = list(_sources(arguments.kernels))
+    with progress("compiling") as tick:
+        for number, (source, name) in enumerate(sources):
+            tick(number, len(sources), name or "")
+            coverage.note(uses, oxegg.compile(
+                source, kernel=name, machine=arguments.machine, effort=arguments.effort, peers=(),
+                rules=arguments.rules))  # fmt: skip
+    rules = [*all_rules(), *more]
+    if arguments.alone:
+        coverage.try_alone(uses, rules)
+    rows = coverage.table(rules, uses)
+    if put_json(rows, arguments.json):
+        return 0
+    shown = [_cells(row) for row in rows if row["matches"] or row["alone"] is not None]
+    columns = ("rule", "matches", "in kernels", "needed by", "alone")
+    if arguments.md:
+        show(*("| " + " | ".join(line) + " |" for line in (columns, ("---",) * 5, *shown)))
+    else:
+        show(table(columns, shown))
+    idle = sum(not row["matches"] for row in rows)
+    show(f"{idle} of {len(rows)} rules never matched on these {len(sources)} kernels")
     return 0
+
+
+def _sources(words: Sequence[str]) -> Iterator[tuple[Any, str | None]]:
+    """What to compile: rows of suites, or kernels of files."""
+    from oxegg.frontend.suite import SUITES, load_suite
+
+    rows = {row.name: row for suite in SUITES for row in load_suite(suite)}
+    for word in words:
+        if word in SUITES:
+            yield from ((row.lower(), None) for row in load_suite(word))
+        elif word in rows:
+            yield rows[word].lower(), None
+        else:
+            path, name = split_kernel(word)
+            yield path, name
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    needed = row["needed_by"]
+    some = " ".join(needed[:3]) + (f" and {len(needed) - 3} more" if len(needed) > 3 else "")
+    alone = {None: "", True: "yes", False: "no"}[row["alone"]]
+    return row["rule"], f"{row['matches']:,}", str(row["kernels"]), some, alone
 
 
 def _blame(arguments: argparse.Namespace) -> int:
