@@ -46,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Growth:
-    """Table rows after one iteration of one phase."""
+    """Table rows after one iteration of one phase; ``seconds`` of the process so far."""
 
     phase: str
     iteration: int
@@ -169,7 +169,7 @@ class _Run:
         self.engine = Engine()
         self.growth: list[Growth] = []
         self.matches: dict[str, int] = {}
-        self.started = time.monotonic()
+        self.started = time.process_time()
         self.stopped_by = "saturated"
 
     def all(self) -> None:
@@ -188,7 +188,7 @@ class _Run:
         for iteration in range(iterations):
             changed = self._step(ruleset)
             rows = self._rows()
-            seconds = time.monotonic() - self.started
+            seconds = time.process_time() - self.started
             self.growth.append(Growth(ruleset, iteration, rows, seconds))
             if not changed:
                 return
@@ -226,7 +226,7 @@ class _Run:
             if not self._step("physical"):
                 break
             self.growth.append(
-                Growth("physical", iteration, self._rows(), time.monotonic() - self.started)
+                Growth("physical", iteration, self._rows(), time.process_time() - self.started)
             )
         names = [*LOGICAL, "Id", "free", *PHYSICAL, *MEMORY, *DEMAND, *LISTS]
         tables = self.engine.tables([n for n in names if n != "TNil"])
