@@ -60,13 +60,32 @@ class OutputBuffer:
 
 @dataclass(frozen=True)
 class ScratchBuffer:
-    """Working memory passed by pointer."""
+    """Working memory passed by pointer, at ``address`` where it must lie in the scratchpad."""
 
     size: int
+    address: int | None = None
 
     @property
     def data(self) -> bytes:
-        return bytes(self.size)
+        return bytes(self.size if self.address is None else 0)
+
+
+@dataclass(frozen=True)
+class BankedBuffer:
+    """An input or output in near-memory banks: the program carries it there, and back again.
+
+    ``part`` bytes of each of ``banks`` banks lie at ``address``, and every ``distance`` bytes on.
+    """
+
+    inside: InputBuffer | OutputBuffer
+    address: int
+    part: int
+    banks: int
+    distance: int
+
+    @property
+    def data(self) -> bytes:
+        return self.inside.data.ljust(self.part * self.banks, b"\0")
 
 
 @dataclass(frozen=True)
@@ -84,8 +103,9 @@ class FloatScalar:
     width: int
 
 
-Argument = InputBuffer | OutputBuffer | ScratchBuffer | IntegerScalar | FloatScalar
-Memory = InputBuffer | OutputBuffer | ScratchBuffer
+Argument = (
+    InputBuffer | OutputBuffer | ScratchBuffer | BankedBuffer | IntegerScalar | FloatScalar
+)
 
 
 def ordered_keys(bits: NDArray[np.generic]) -> NDArray[np.signedinteger]:
@@ -176,7 +196,9 @@ def _data(arguments: Sequence[Argument]) -> tuple[bytes, list[_Place | None]]:
         match argument:
             case OutputBuffer(lower, upper):
                 places.append(_Place(put(argument.data), put(lower), put(upper)))
-            case InputBuffer() | ScratchBuffer():
+            case BankedBuffer(inside=OutputBuffer(lower, upper)):
+                places.append(_Place(put(argument.data), put(lower), put(upper)))
+            case InputBuffer() | ScratchBuffer() | BankedBuffer():
                 places.append(_Place(put(argument.data)))
             case _:
                 places.append(None)
@@ -186,14 +208,22 @@ def _data(arguments: Sequence[Argument]) -> tuple[bytes, list[_Place | None]]:
 def _startup(
     arguments: Sequence[Argument], places: Sequence[_Place | None], kernel: int, data: int
 ) -> bytes:
+    banked = [
+        (index, argument, place)
+        for index, (argument, place) in enumerate(zip(arguments, places, strict=True))
+        if isinstance(argument, BankedBuffer) and place is not None
+    ]
     items: list[Line | Label] = [
+        *(line for each in banked for line in _carry("to", *each, data)),
         *_pass_arguments(arguments, places, data),
         *_constant(T0, kernel),
         Line("jalr", (RA, 0, T0)),
     ]
+    items += [line for each in banked for line in _carry("from", *each, data)]
     for index, (argument, place) in enumerate(zip(arguments, places, strict=True)):
-        if isinstance(argument, OutputBuffer) and argument.lower and place is not None:
-            items.extend(_compare(index, argument, place, data))
+        output = argument.inside if isinstance(argument, BankedBuffer) else argument
+        if isinstance(output, OutputBuffer) and output.lower and place is not None:
+            items.extend(_compare(index, output, place, data))
     items += [
         Line("addi", (A0, 0, 0)),
         Label("exit"),
@@ -225,12 +255,38 @@ def _pass_arguments(
             continue
         value = argument.value if isinstance(argument, IntegerScalar) else 0
         value = data + place.buffer if place is not None else value
+        if isinstance(argument, BankedBuffer | ScratchBuffer) and argument.address is not None:
+            value = argument.address
         if integers < 8:
             yield from _constant(A0 + integers, value)
         else:
             yield from _constant(T0, value)
             yield Line("sd", (T0, 8 * (integers - 8), SP))
         integers += 1
+
+
+def _carry(
+    way: str, index: int, buffer: BankedBuffer, place: _Place, data: int
+) -> Iterator[Line | Label]:
+    """Copy an array word by word, ``"to"`` the banks or ``"from"`` them."""
+    dense, banked, end, last, distance = A0, A0 + 1, A0 + 2, A0 + 3, A0 + 4
+    source, target = (dense, banked) if way == "to" else (banked, dense)
+    yield from _constant(dense, data + place.buffer)
+    yield from _constant(banked, buffer.address)
+    yield from _constant(end, buffer.address + buffer.part)
+    yield from _constant(last, data + place.buffer + buffer.part * buffer.banks)
+    yield from _constant(distance, buffer.distance)
+    yield Label(f"bank_{way}{index}")
+    yield Line("ld", (T0, 0, source))
+    yield Line("sd", (T0, 0, target))
+    yield Line("addi", (dense, dense, 8))
+    yield Line("addi", (banked, banked, 8))
+    yield Line("bne", (banked, end, f"bank_{way}{index}"))
+    yield from _constant(T1, buffer.part)
+    yield Line("sub", (banked, banked, T1))
+    yield Line("add", (banked, banked, distance))
+    yield Line("add", (end, end, distance))
+    yield Line("bne", (dense, last, f"bank_{way}{index}"))
 
 
 def _compare(index: int, output: OutputBuffer, place: _Place, data: int) -> Iterator[Line | Label]:

@@ -1,6 +1,6 @@
 """The C header of a kernel."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -29,10 +29,16 @@ class Parameter:
     role: Literal["input", "output", "scalar"]
 
 
-def header(name: str, parameters: Sequence[Parameter], scratch_bytes: int = 0) -> str:
+def header(
+    name: str,
+    parameters: Sequence[Parameter],
+    scratch_bytes: int = 0,
+    banked: Collection[str] = (),
+) -> str:
     """A C and C++ header with the prototype of kernel ``name``.
 
-    ``parameters`` are in the order of the call; ``scratch_bytes`` > 0 adds a last ``void *``.
+    ``parameters`` are in the order of the call; ``scratch_bytes`` > 0 adds a last ``void *``;
+    ``banked`` names parameters that lie in near-memory banks.
     """
     guard = f"{name.upper()}_H"
     lines = [
@@ -45,7 +51,7 @@ def header(name: str, parameters: Sequence[Parameter], scratch_bytes: int = 0) -
         'extern "C" {',
         "#endif",
         "",
-        *_comment(parameters, scratch_bytes),
+        *_comment(parameters, scratch_bytes, banked),
         *_prototype(name, parameters, scratch_bytes),
         "",
         "#ifdef __cplusplus",
@@ -57,7 +63,9 @@ def header(name: str, parameters: Sequence[Parameter], scratch_bytes: int = 0) -
     return "\n".join(lines) + "\n"
 
 
-def _comment(parameters: Sequence[Parameter], scratch_bytes: int) -> Iterator[str]:
+def _comment(
+    parameters: Sequence[Parameter], scratch_bytes: int, banked: Collection[str]
+) -> Iterator[str]:
     yield "/*"
     yield f" * All arrays are dense, row-major and {CONSTANT_ALIGNMENT}-byte aligned."
     yield " * No two of them may overlap."
@@ -66,7 +74,12 @@ def _comment(parameters: Sequence[Parameter], scratch_bytes: int) -> Iterator[st
         shape = "x".join(str(size) for size in parameter.shape) or "one element"
         if parameter.role != "scalar":
             note = ", the bits" if parameter.dtype == "bfloat16" else ""
-            yield f" * {parameter.name}: {parameter.role}, {parameter.dtype}{note}, {shape}"
+            banks = ", in near-memory banks" if parameter.name in banked else ""
+            kind = f"{parameter.dtype}{note}, {shape}{banks}"
+            yield f" * {parameter.name}: {parameter.role}, {kind}"
+    if banked:
+        yield " * Banks: an equal part in each, in order, a multiple of the units' access width;"
+        yield " * zeros behind the last element. The pointer is to the part in the first bank."
     if scratch_bytes:
         aligned = f"{CONSTANT_ALIGNMENT}-byte aligned"
         yield f" * scratch: {scratch_bytes} bytes of working memory, {aligned}"

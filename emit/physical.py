@@ -35,11 +35,18 @@ ValueKind = Literal[
     "tile product",  # sum over ``axis`` of products of two input tiles: ``form`` is the instruction
     "tile sum",  # sum over ``axis`` of accumulators
     "tile operation",  # ``form`` is the instruction
+    "bank",  # an input that lies in near-memory banks
+    "bank start",  # the first array of a chain of near-memory commands
+    "bank operation",  # two operands, the second from the banks: ``form`` is the instruction
+    "bank multiply",  # a chain plus an array times a number
+    "bank add",  # a chain plus an array
+    "bank sum",  # sum of products over all elements of two arrays
 ]
 
 
-Space = Literal["v", "m", "s", "a", "r", "n"]
-"""Vector, mask, scalar register; accumulator, input tile, input tile with narrowed results."""
+Space = Literal["v", "m", "s", "a", "r", "n", "k", "h"]
+"""Vector, mask, scalar register; accumulator, input tile, input tile with narrowed results; banks,
+register of near-memory units."""
 
 Step = tuple[Literal["element", "lanes", "tile", "depth"], int]
 """What one step of a loop covers: an element, a register of lanes, the rows or columns of a tile,
@@ -138,6 +145,15 @@ class PhysicalProgram:
     outputs: tuple[Buffer, ...]
     stores: list[Value] = field(default_factory=list[Value])
     staging: Buffer | None = None
+
+    @property
+    def banked(self) -> frozenset[str]:
+        """Names of the buffers that lie in near-memory banks, an equal part in each."""
+        return frozenset(
+            v.access.buffer.name
+            for v in walk(self.stores)
+            if v.access and (v.kind == "bank" or (v.kind == "store" and v.space == "h" and v.axes))
+        )
 
     @property
     def scratch(self) -> list[Buffer]:

@@ -23,6 +23,11 @@ class Stage:
     stores: list[Value]
 
     @property
+    def near_memory(self) -> bool:
+        """Whether near-memory units compute it, one store after a stage of its own."""
+        return self.stores[0].space == "h"
+
+    @property
     def axes(self) -> list[Axis]:
         """Every axis under the stores; the results' axes first, in memory order."""
         ordered: list[Axis] = []
@@ -38,14 +43,15 @@ def split(program: PhysicalProgram) -> list[Stage]:
     """Stages in order; stores over the same axes and lanes that don't wait for each other merge."""
     stages: list[Stage] = []
     for store in program.stores:
-        home = _home(stages, store)
+        home = None if store.space == "h" else _home(stages, store)
         if home is None:
             stages.append(Stage([store]))
         else:
             home.stores.append(store)
     _separate(stages)
     for number, stage in enumerate(stages):
-        _keep_values(program, stage, number)
+        if not stage.near_memory:
+            _keep_values(program, stage, number)
     return stages
 
 
@@ -73,7 +79,7 @@ def _home(stages: Sequence[Stage], store: Value) -> Stage | None:
         if reads & written:
             return None
         same_places = (first.lane, first.tile) == (store.lane, store.tile)
-        if first.domain == store.domain and same_places:
+        if not stage.near_memory and first.domain == store.domain and same_places:
             return stage
     return None
 

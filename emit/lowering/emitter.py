@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -92,9 +93,9 @@ class Emitter:
         self._numbers[bank] += 1
         return Register(bank, number, group)
 
-    def label(self, axis: Axis) -> str:
+    def label(self, name: str) -> str:
         self._labels += 1
-        clean = "".join(c if c.isalnum() else "_" for c in axis.name)
+        clean = "".join(c if c.isalnum() else "_" for c in name)
         return f".L{self._labels}_{clean}"
 
     def emit(
@@ -125,6 +126,24 @@ class Emitter:
         """A fresh vector register (group) for a strip; masks take one register."""
         bits = max(type_.bits, 8)
         return self.new("v", 1 if type_ is BOOL else max(1, int(self.lmul(bits))))
+
+    def repeat(self, name: str, trips: int, body: Callable[[], None]) -> None:
+        """What ``body`` emits, in a counted loop where it runs more than once."""
+        if trips <= 1:
+            for _ in range(trips):
+                body()
+            return
+        counter = self.new("x")
+        self.body += materialize_constant(counter, trips)
+        outside, self.body = self.body, []
+        self.scopes.append(Scope())
+        body()
+        self.scopes.pop()
+        label = self.label(name)
+        self.emit("addi", counter, counter, -1)
+        self.emit("bne", counter, ZERO, label)
+        inside, self.body = self.body, outside
+        self.body.append(Loop(label, trips, inside))
 
     # scopes
 

@@ -310,7 +310,7 @@ class Stage:
 
     def _branch_back(self, frame: Frame, body: list[Operation | Loop]) -> Loop:
         emitter = self.emitter
-        label = emitter.label(frame.axis)
+        label = emitter.label(frame.axis.name)
         end = emitter.new("x")
         if frame.pointers:
             pointer = frame.pointers[0]

@@ -10,6 +10,7 @@ from oxegg.emit.constants import fits_immediate, materialize_constant
 from oxegg.emit.loop_tree import build
 from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.lowering.loops import Stage as StageLowering
+from oxegg.emit.lowering.near_memory import lower_near_memory, near_memory_bytes
 from oxegg.emit.lowering.scalar import normalize
 from oxegg.emit.lowering.staging import STAGING, lower_staged, staging_bytes
 from oxegg.emit.lowering.ties import resolve
@@ -18,6 +19,7 @@ from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
 from oxegg.emit.program import Program, Register
 from oxegg.emit.stages import Stage
+from oxegg.errors import EmitError
 from oxegg.ir.types import U8
 
 ALIGNMENT = 64
@@ -31,7 +33,8 @@ def lower(
     exact: bool = False,
 ) -> Program:
     """Loop tree of instructions. ``exact`` keeps the source's order of every reduction."""
-    physical = with_staging(physical, stages)
+    physical = with_staging(physical, stages, machine)
+    _check_banks(physical)
     bases: dict[str, Register] = {}
     emitter = Emitter(machine, bases, exact)
     arguments = _arguments(emitter, physical)
@@ -43,7 +46,9 @@ def lower(
         emitter.lanes = nest.lanes
         emitter.written = {s.access.buffer.name for s in stage.stores if s.access}
         body, emitter.body = emitter.body, []
-        if nest.blocks:
+        if stage.near_memory:
+            lower_near_memory(emitter, stage)
+        elif nest.blocks:
             lower_staged(emitter, stage, nest)
         else:
             StageLowering(emitter, nest, stage.stores).level(build(stage.stores, nest.order))
@@ -53,12 +58,27 @@ def lower(
 
 
 def with_staging(
-    physical: PhysicalProgram, stages: Sequence[tuple[Stage, Nest]]
+    physical: PhysicalProgram, stages: Sequence[tuple[Stage, Nest]], machine: Machine
 ) -> PhysicalProgram:
-    """``physical`` with the scratchpad memory that its nests stage blocks in."""
-    needed = max((staging_bytes(stage, nest) for stage, nest in stages), default=0)
+    """``physical`` with the scratchpad memory that its nests and near-memory passes need."""
+    needed = max(
+        (
+            near_memory_bytes(stage, machine) if stage.near_memory else staging_bytes(stage, nest)
+            for stage, nest in stages
+        ),
+        default=0,
+    )
     buffer = Buffer(STAGING, U8, needed, "scratch", 0) if needed else None
     return replace(physical, staging=buffer)
+
+
+def _check_banks(physical: PhysicalProgram) -> None:
+    """Ordinary loads and stores know nothing of banks."""
+    for value in walk(physical.stores):
+        if value.access and value.access.buffer.name in physical.banked:
+            stored = value.kind == "store" and value.space == "h"
+            if not stored and value.kind != "bank":
+                raise EmitError("an array in near-memory banks is also accessed from the core")
 
 
 def scratch_layout(physical: PhysicalProgram) -> tuple[dict[str, int], int]:

@@ -8,7 +8,7 @@ one's results leave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from oxegg.emit.loop_tree import build
@@ -17,7 +17,7 @@ from oxegg.emit.lowering.emitter import Emitter, Scope
 from oxegg.emit.lowering.loops import Stage as StageLowering
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Access, Buffer, Value, walk
-from oxegg.emit.program import ZERO, Loop, Register
+from oxegg.emit.program import ZERO, Register
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
@@ -127,7 +127,7 @@ class _Staging:
     def lower(self) -> None:
         self._place()
         self._idle()
-        self._repeat(self.trips[0], self._outer)
+        self.emitter.repeat(self.inner_axis.name, self.trips[0], self._outer)
         for number, stream in enumerate(self.streams):
             if stream.kind == "store":
                 self._wait(self.older[number])
@@ -178,33 +178,15 @@ class _Staging:
 
     # loops
 
-    def _repeat(self, trips: int, body: Callable[[], None]) -> None:
-        """A counted loop."""
-        if trips <= 0:
-            return
-        if trips == 1:
-            body()
-            return
-        emitter = self.emitter
-        counter = emitter.new("x")
-        emitter.body += advanced(counter, ZERO, trips)
-        outside, emitter.body = emitter.body, []
-        emitter.scopes.append(Scope())
-        body()
-        emitter.scopes.pop()
-        label = emitter.label(self.inner_axis)
-        emitter.emit("addi", counter, counter, -1)
-        emitter.emit("bne", counter, ZERO, label)
-        inside, emitter.body = emitter.body, outside
-        emitter.body.append(Loop(label, trips, inside))
-
     def _outer(self) -> None:
         """All blocks with one outer position: their common operands, the first of the others."""
         for number, stream in enumerate(self.streams):
             if stream.kind == "load":
                 self._start(number, self.now[number])
                 self._advance(number, inner=True)
-        self._repeat(self.trips[1] - 1, lambda: self._step(last=False))
+        self.emitter.repeat(
+            self.inner_axis.name, self.trips[1] - 1, lambda: self._step(last=False)
+        )
         self._step(last=True)
         for number in range(len(self.streams)):
             self._advance(number, inner=False)

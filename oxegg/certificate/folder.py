@@ -21,6 +21,7 @@ from oxegg.certificate.checker import check_chains
 from oxegg.certificate.object_text import text_section
 from oxegg.certificate.terms import Node, Terms
 from oxegg.costmodels import Machine, load_machine
+from oxegg.emit.banked import in_banks
 from oxegg.errors import OxeggError, UsageError, VerificationError
 from oxegg.ir import Kernel, Term, parse, pointwise
 from oxegg.ir.types import BOOL, TYPES, U8
@@ -32,7 +33,7 @@ from oxegg.sim import Buffer, call
 from oxegg.verify import check, input_sets
 
 Array = npt.NDArray[Any]
-FORMAT = 2
+FORMAT = 3
 NAME, MACHINE_FILE = "certificate.json", "machine.toml"
 MOST_SETS = 3  # input sets that a re-check runs
 APPROXIMATION_ULPS = 16
@@ -160,7 +161,8 @@ def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str
     kernel, machine = parse(certificate["text"]), load_machine(folder / MACHINE_FILE)
     code = text_section((folder / f"{certificate['kernel']}.o").read_bytes())
     scratch = (certificate["scratch_bytes"], certificate["scratch_place"])
-    run = _Run(kernel, machine, code, certificate["place"], scratch)
+    banked = frozenset(certificate["banked"])
+    run = _Run(kernel, machine, code, certificate["place"], scratch, banked)
     mode, points = certificate["mode"], 0
     first: list[Array] = []
     roundoffs = [o.value.type.unit_roundoff for o in kernel.outputs if o.value.type.is_float]
@@ -187,20 +189,28 @@ class _Run:
     code: bytes
     place: str
     scratch: tuple[int, Any]
+    banked: frozenset[str]
 
     def arguments(self, inputs: Sequence[Array]) -> list[Any]:
-        place: Any = self.place
         given: list[Any] = []
         for term, value in zip(self.kernel.inputs, inputs, strict=True):
             stored = value.astype(np.uint8) if value.dtype == np.bool_ else value
-            given.append(Buffer(np.ascontiguousarray(stored), place) if term.axes
-                         else _stored_type(term).type(value))  # fmt: skip
+            if term.axes:
+                given.append(self._placed(term.attributes[0], np.ascontiguousarray(stored)))
+            else:
+                given.append(_stored_type(term).type(value))
         for output in self.kernel.outputs:
             size = int(np.prod([axis.size for axis in output.layout], dtype=np.int64))
-            given.append(Buffer(size * output.value.type.bytes, place))
+            given.append(self._placed(f"output {output.name}", size * output.value.type.bytes))
         if self.scratch[0]:
             given.append(Buffer(*self.scratch))
         return given
+
+    def _placed(self, name: str, data: Array | int) -> Buffer:
+        if name in self.banked:
+            return Buffer(in_banks(data, self.machine), "near_memory")
+        place: Any = self.place
+        return Buffer(data, place)
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
         result = call(self.code, self.machine, self.arguments(inputs), timing=False)
@@ -210,8 +220,9 @@ class _Run:
             kind = output.value.type.numpy
             stored = np.dtype(np.uint8) if kind == np.bool_ else kind
             shape = [axis.size for axis in output.layout]
-            values = np.asarray(raw).view(np.uint8).view(stored).astype(kind)
-            arrays.append(values.reshape(shape))
+            size = int(np.prod(shape, dtype=np.int64)) * output.value.type.bytes
+            data = np.asarray(raw).reshape(-1).view(np.uint8)[:size]  # in banks zeros follow
+            arrays.append(data.view(stored).astype(kind).reshape(shape))
         return arrays
 
     def cycles(self, inputs: Sequence[Array]) -> int | None:

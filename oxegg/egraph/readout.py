@@ -24,8 +24,9 @@ class PhysicalClass:
 
     free: int  # axes that the value depends on
     lane: int  # 1 + axis across the lanes, 0 when there is none; of tiles both axes (tile_rules)
-    # vector, mask, scalar register; accumulator, input tile, narrowed tile; memory
-    space: Literal["v", "m", "s", "a", "r", "n", "b"]
+    # vector, mask, scalar register; accumulator, input tile, narrowed tile; near-memory banks and
+    # registers; memory
+    space: Literal["v", "m", "s", "a", "r", "n", "k", "h", "b"]
     type: ElementType
     term: int  # e-class of the logical value
 

@@ -17,6 +17,7 @@ from oxegg.egraph.applicable import Instance, applicable, applicable_selections
 from oxegg.egraph.child import run_in_child
 from oxegg.egraph.encode import Encoding
 from oxegg.egraph.engine import Engine, Table
+from oxegg.egraph.near_memory_rules import bank_texts
 from oxegg.egraph.schema import (
     ANALYSIS,
     DECLARATIONS,
@@ -79,6 +80,7 @@ def saturate(
     limits: Limits,
     roots: list[str],
     tensor: bool = False,
+    near_memory: bool = False,
     trusted: Callable[[Rule, ElementType], bool] = lambda rule, type_: True,
     more: Sequence[Rule] = (),
 ) -> Saturated:
@@ -98,7 +100,7 @@ def saturate(
     instances, operators = applicable(
         encoding.operators | scans, allowed, trusted=usable, more=more
     )
-    programs = _programs(encoding, instances, operators, lanes, allowed, tensor)
+    programs = _programs(encoding, instances, operators, lanes, allowed, tensor, near_memory)
 
     def job(send: Callable[[Any], None]) -> None:
         _Run(encoding, programs, roots, limits, send).all()
@@ -123,6 +125,7 @@ def _programs(
     lanes: list[int],
     allowed: Callable[[Rule], bool],
     tensor: bool,
+    near_memory: bool,
 ) -> dict[str, str]:
     reorder = _permits(allowed, "real")
     selections = [r for r in applicable_selections(operators) if _permits(allowed, r.kind)]
@@ -135,6 +138,7 @@ def _programs(
     physical += physical_rules.fold_texts(encoding)
     physical += physical_rules.alias_texts(operators)
     physical += tile_rules.tile_texts(operators, reorder) if tensor else []
+    physical += bank_texts(operators, reorder) if near_memory else []
     floats = [t for t in FLOATS]
     return {
         "setup": DECLARATIONS

@@ -4,7 +4,8 @@ Element types are part of an operator's name (``add.f32``), so a rule instance m
 ``free`` is the bit set of axes that a value depends on; equal terms depend only on the axes
 that both depend on, so its merge is intersection. ``At(t, c, space)`` asks for value ``t`` with
 one element per lane of axis ``c - 1`` (``c = 0``: one scalar at a time) in a vector register
-(``v``), mask register (``m``) or scalar register (``s``); tiles have two axes (tile_rules.py).
+(``v``), mask register (``m``) or scalar register (``s``); tiles have two axes (tile_rules.py);
+banks hold whole arrays (near_memory_rules.py).
 ``Mem(t, layout)`` asks for ``t`` in memory.
 """
 
@@ -12,9 +13,9 @@ LOGICAL = ("Leaf", "Const", "P1", "P2", "P3", "Red", "Scan", "View", "Gather", "
 PHYSICAL = (
     "Alias", "Ins1", "Ins2", "Ins3", "Ins4", "Acc1", "Acc2", "Lanes1", "Lanes2", "Load", "LoadView",
     "Splat", "Imm", "Arg", "Index", "Held", "FoldL", "ScanL", "GatherL", "Count",
-    "TLoad", "TLoadView", "TMul", "TMulFrom", "TSum", "TOp",
+    "TLoad", "TLoadView", "TMul", "TMulFrom", "TSum", "TOp", "NBank", "NIns", "NStart", "NMac", "NAdd",
 )  # fmt: skip
-MEMORY = ("InBuf", "Stored", "Join", "TStored")
+MEMORY = ("InBuf", "Stored", "Join", "TStored", "NStored", "NSum")
 DEMAND = ("At", "Mem")
 LISTS = ("LNil", "LCons", "BNil", "BCons")
 
@@ -52,6 +53,9 @@ DECLARATIONS = """
 (constructor TMul (String i64 L L) L) (constructor TMulFrom (String i64 L L L) L)
 (constructor TSum (i64 L) L) (constructor TOp (String L) L)
 (constructor TStored (i64 i64 L) B)
+(constructor NBank (B) L) (constructor NIns (String L L) L) (constructor NStart (L) L)
+(constructor NMac (L L L) L) (constructor NAdd (L L) L)
+(constructor NStored (i64 L) B) (constructor NSum (String i64 L L) B)
 (constructor InBuf (i64) B) (constructor Stored (i64 i64 L) B)
 (constructor BNil () BL) (constructor BCons (B BL) BL) (constructor Join (i64 i64 BL) B)
 (ruleset analysis) (ruleset algebra) (ruleset elementary) (ruleset physical)

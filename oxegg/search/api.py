@@ -242,6 +242,7 @@ def make_report(
         "machine": job.machine.name,
         "mode": job.mode,
         "place": found.place,
+        "banked": sorted(best.runner.program.banked),
         "objective": job.objective,
         "correct": verdict.correct,
         "error_over_bound": verdict.error_over_bound,

@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from oxegg.certificate.folder import MACHINE_FILE, render, sha256
 from oxegg.certificate.folder import NAME as CERTIFICATE
+from oxegg.emit.banked import banks_of, part_bytes
 from oxegg.emit.executable import (
+    BankedBuffer,
     FloatScalar,
     InputBuffer,
     IntegerScalar,
@@ -35,6 +37,7 @@ from oxegg.ir.types import BOOL, U8, value_to_bits
 from oxegg.report import render_html
 from oxegg.search.certify import certificate
 from oxegg.search.driver import Search, timing_inputs
+from oxegg.sim.memory import LINE, NEAR_MEMORY_BASE, SPM_BASE
 from oxegg.verify import analyse
 
 Array = npt.NDArray[Any]
@@ -82,7 +85,8 @@ class CompiledKernel:
             dtype = output.value.type.numpy.name
             parameters.append(Parameter(output.name, dtype, shape or (1,), "output"))
         scratch = scratch_layout(program)[1] if program.scratch else 0
-        return header(self.kernel.name, parameters, scratch)
+        banked = {name.removeprefix("output ") for name in program.banked}
+        return header(self.kernel.name, parameters, scratch, banked)
 
     @cached_property
     def elf_bytes(self) -> bytes:
@@ -97,9 +101,25 @@ class CompiledKernel:
                 else _scalar(term, value)
             )
         arguments += self._expected(inputs)
+        arguments = self._in_banks(arguments)
         if runner.program.scratch:
-            arguments.append(ScratchBuffer(scratch_layout(runner.program)[1]))
+            address = SPM_BASE if runner.program.staging else None
+            arguments.append(ScratchBuffer(scratch_layout(runner.program)[1], address))
         return executable(self.search.best.code.code, arguments)
+
+    def _in_banks(self, arguments: Sequence[Any]) -> list[Any]:
+        """The arguments, those that lie in near-memory banks one after the other there."""
+        runner = self.search.best.runner
+        program, near = runner.program, runner.machine.near_memory
+        address, placed = NEAR_MEMORY_BASE, list(arguments)
+        for number, item in enumerate((*program.inputs, *program.outputs)):
+            if near is None or not isinstance(item, Buffer) or item.name not in program.banked:
+                continue
+            part = part_bytes(item.bytes, runner.machine)
+            banks = banks_of(runner.machine)
+            placed[number] = BankedBuffer(placed[number], address, part, banks, near.bank_bytes)
+            address += -(-part // LINE) * LINE
+        return placed
 
     def _expected(self, inputs: Sequence[Array]) -> list[OutputBuffer]:
         named = {t.attributes[0]: v for t, v in zip(self.kernel.inputs, inputs, strict=True)}

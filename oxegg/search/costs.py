@@ -224,10 +224,18 @@ def _tile_operation(costs: Costs, node: PhysicalNode, mask: int) -> float:
     return number * timing(costs.machine, instruction).occupancy
 
 
+def _bank_pass(costs: Costs, node: PhysicalNode, mask: int) -> float:
+    """One access for every register's worth of elements, in all banks at once."""
+    size = costs.graph.classes[node.children[-1]].type.bytes
+    points, _ = costs.points(mask, 0)
+    return LEAST_COST + points * size / costs.machine.near_memory_bytes_per_cycle
+
+
 _HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("TMul", "TMulFrom"), _product),
     **dict.fromkeys(("TLoad", "TLoadView"), _tile_load),
     "TStored": _tile_store,
+    **dict.fromkeys(("NIns", "NStart", "NMac", "NAdd", "NStored", "NSum"), _bank_pass),
     "TOp": _tile_operation,
     **dict.fromkeys(("Ins1", "Ins2", "Ins3", "Ins4", "Acc1", "Acc2"), _instruction),
     **dict.fromkeys(("Lanes1", "Lanes2"), _lanes),

@@ -24,11 +24,13 @@ from oxegg.errors import EmitError, LoweringError
 from oxegg.ir.term import Kernel
 from oxegg.rules.pattern import Rule
 from oxegg.search import nests, programs
+from oxegg.search.bank_graph import without_banks
 from oxegg.search.costs import Objective
 from oxegg.search.measure import Place, Runner, place_of
 from oxegg.search.programs import Candidate
 from oxegg.search.refusal import after_stale_rules
 from oxegg.search.saturation import (
+    NEAR_MEMORY_ENGINE,
     TENSOR_ENGINE,
     VECTOR_ENGINE,
     Prepared,
@@ -134,6 +136,13 @@ class Job:
         return self.machine.tensor is not None and not engines & set(self.without)
 
     @property
+    def near_memory(self) -> bool:
+        """Whether arrays may lie in near-memory banks: in DRAM that has such units."""
+        near = self.machine.near_memory
+        enabled = near is not None and near.kind == "dram" and self.memory == "dram"
+        return enabled and not {VECTOR_ENGINE, NEAR_MEMORY_ENGINE} & set(self.without)
+
+    @property
     def memory(self) -> Place:
         """Where inputs and outputs lie."""
         return place_of(self.kernel, self.machine, self.place)
@@ -156,6 +165,7 @@ def saturate_for(jobs: Sequence[Job], effort: Effort) -> tuple[Prepared, float]:
         effort.limits,
         vector=VECTOR_ENGINE not in first.without,
         tensor=any(job.tensor for job in jobs),
+        near_memory=any(job.near_memory for job in jobs),
         trusted=trusted_rules(first.mode, first.unproved),
         more=first.rules,
     )
@@ -169,6 +179,7 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
     """
     clock = _Clock()
     graph = realizable_tiles(prepared.graph, job.machine)
+    graph = graph if job.near_memory else without_banks(graph)
     try:
         found = programs.candidates(graph, job.machine, "dag", job.objective)
     except LoweringError as error:
@@ -180,11 +191,11 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
     inputs = timing_inputs(job.kernel)
     tried: list[Trial] = []
     for ranked, candidate, nests_ in plans:
-        alike = [t for t in tried if t.candidate.tiled == candidate.tiled]
+        alike = [t for t in tried if t.candidate.engine == candidate.engine]
         if len(alike) >= effort.simulations or _hopeless(job, ranked, tried):
             continue
         trial = _try(job, candidate, nests_, inputs)
-        if trial is not None and job.memory == "dram" and any(n.ahead for n in nests_):
+        if trial is not None and job.memory == "dram" and job.objective == "cycles":
             trial = replace(trial, predicted=ranked)  # schedules know nothing of DRAM's pace
         if trial is not None:
             tried.append(trial)
@@ -206,7 +217,8 @@ def _pipelined(
     job: Job, tried: Sequence[Trial], effort: Effort, inputs: Sequence[Array]
 ) -> list[Trial]:
     """The best programs again with software pipelines; the best of those scheduled exactly."""
-    ranked = sorted(tried, key=lambda t: t.score(job.objective))[: effort.pipelines]
+    from_core = [t for t in tried if not t.candidate.near_memory]  # else banks set the pace
+    ranked = sorted(from_core, key=lambda t: t.score(job.objective))[: effort.pipelines]
     found = [p for t in ranked if (p := _pipeline(job, t, LoopEffort(), inputs)) is not None]
     if found and effort.loop_seconds:
         best = min(found, key=lambda t: t.score(job.objective))
@@ -262,9 +274,10 @@ def _plans(
 ) -> Iterator[tuple[float, Candidate, tuple[Nest, ...]]]:
     """(predicted cycles, program, nest per stage), best first."""
     options: list[tuple[float, Candidate, tuple[Nest, ...]]] = []
+    banked = [candidate for candidate in found if candidate.near_memory]
     tiled = [candidate for candidate in found if candidate.tiled]
-    others = [candidate for candidate in found if not candidate.tiled]
-    for candidate in [*tiled[:TILED_PROGRAMS], *others[: effort.programs]]:
+    others = [candidate for candidate in found if candidate.engine in ("vector", "scalar")]
+    for candidate in [*banked, *tiled[:TILED_PROGRAMS], *others[: effort.programs]]:
         ranked = [
             nests.rank(
                 candidate.choice.program,
@@ -308,7 +321,7 @@ def _try(
 ) -> Trial | None:
     """Emit and simulate one program; None when it doesn't fit the registers."""
     physical = with_staging(
-        candidate.choice.program, list(zip(candidate.stages, plan, strict=True))
+        candidate.choice.program, list(zip(candidate.stages, plan, strict=True)), job.machine
     )
     program = _lowered(job, physical, candidate.stages, plan)
     if program is None:

@@ -10,6 +10,8 @@ from oxegg.certificate.terms import Node, Terms, key
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
 from oxegg.ir.affine import Axis
 from oxegg.ir.types import TYPES, ElementType
+from oxegg.rules.near_memory import OPERATIONS as BANK_OPERATIONS
+from oxegg.rules.near_memory import SUMS as BANK_SUMS
 from oxegg.rules.pattern import Apply, Pattern, Rule
 from oxegg.rules.selection import Selection
 from oxegg.rules.tensor_engine import OPERATIONS, PRODUCTS
@@ -171,6 +173,27 @@ class _Reader:
         bound = {"x": self.children(node)[0]}
         return build(row.pattern, row.type, row.type, bound, self.terms)
 
+    def bank_operation(self, node: PhysicalNode) -> Node:
+        row = BANK_OPERATIONS[node.attributes[0]]
+        bound = dict(zip("xy", self.children(node), strict=True))
+        return build(row.pattern, row.type, row.type, bound, self.terms)
+
+    def bank_chain(self, node: PhysicalNode) -> Node:
+        """A chain plus an array, or plus an array times a number."""
+        type_ = self.type(node.eclass)
+        chain, *factors = self.children(node)
+        product = factors[0]
+        if len(factors) == 2:
+            product = self.terms.node(key("mul", type_), (), *factors)
+        return self.terms.node(key("add", type_), (), chain, product)
+
+    def bank_sum(self, node: PhysicalNode) -> Node:
+        form, axis = node.attributes
+        row = BANK_SUMS[form]
+        bound = dict(zip("xy", self.children(node), strict=True))
+        body = build(row.pattern, row.type, row.type, bound, self.terms)
+        return self.terms.node(f"reduce:{key('add', row.type)}", (self.axis(axis),), body)
+
     def join(self, node: PhysicalNode) -> Node:
         concat = self.encoding.concat(node.attributes[0])
         return self.terms.node("concat", concat.attributes, *self.children(node))
@@ -185,6 +208,10 @@ _READERS: dict[str, Callable[[_Reader, PhysicalNode], Any]] = {
     **dict.fromkeys(("Ins1", "Ins2", "Ins3", "Ins4"), _Reader.instruction),
     **dict.fromkeys(("Acc1", "Acc2", "Lanes1", "Lanes2"), _Reader.reduction),
     **dict.fromkeys(("Load", "Splat", "Stored", "TLoad", "TStored"), _Reader.same),
+    **dict.fromkeys(("NBank", "NStart", "NStored"), _Reader.same),
+    **dict.fromkeys(("NMac", "NAdd"), _Reader.bank_chain),
+    "NIns": _Reader.bank_operation,
+    "NSum": _Reader.bank_sum,
     **dict.fromkeys(("TMul", "TMulFrom"), _Reader.tile_product),
     "TLoadView": _Reader.load_view,
     "TSum": _Reader.tile_sum,

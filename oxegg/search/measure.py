@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oxegg.costmodels import Machine
+from oxegg.emit.banked import in_banks
 from oxegg.emit.lowering.program import ALIGNMENT, scratch_layout
 from oxegg.emit.physical import Buffer as ArrayBuffer
 from oxegg.emit.physical import PhysicalProgram
@@ -41,13 +42,19 @@ class Runner:
         for item, value in zip(self.program.inputs, inputs, strict=True):
             if isinstance(item, ArrayBuffer):
                 stored = value.astype(np.uint8) if item.type is U8 else value
-                arguments.append(Buffer(np.ascontiguousarray(stored), self.place))
+                arguments.append(self._placed(item, np.ascontiguousarray(stored)))
             else:
                 arguments.append(item.type.numpy.type(value))
-        arguments += [Buffer(b.bytes, self.place) for b in self.program.outputs]
+        arguments += [self._placed(b, b.bytes) for b in self.program.outputs]
         if self.program.scratch:
             arguments.append(Buffer(scratch_layout(self.program)[1], self.scratch_place))
         return call(self.code, self.machine, arguments, timing=timing, domain=domain)
+
+    def _placed(self, buffer: ArrayBuffer, data: Array | int) -> Buffer:
+        """An array, or so many bytes, where the program expects it."""
+        if buffer.name in self.program.banked:
+            return Buffer(in_banks(data, self.machine), "near_memory")
+        return Buffer(data, self.place)
 
     @property
     def scratch_place(self) -> Place:
@@ -67,7 +74,8 @@ class Runner:
         first = sum(isinstance(item, ArrayBuffer) for item in self.program.inputs)
         arrays: list[Array] = []
         for i, (shape, dtype) in enumerate(zip(self.output_shapes, self.output_types, strict=True)):
-            raw = np.asarray(result.arrays[first + i]).view(np.uint8)
+            raw = np.asarray(result.arrays[first + i]).reshape(-1).view(np.uint8)
+            raw = raw[: self.program.outputs[i].bytes]  # in banks zeros follow
             stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
             arrays.append(raw.view(stored).astype(dtype).reshape(shape))
         return arrays

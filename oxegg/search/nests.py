@@ -16,6 +16,7 @@ from oxegg.emit.program import Loop, Operation, operations
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
+from oxegg.search.bank_graph import bank_nest, pass_cycles
 from oxegg.search.costs import Objective
 from oxegg.search.estimate import estimate
 from oxegg.search.pressure import excess_pressure
@@ -74,6 +75,9 @@ def rank(
     A descent along one choice at a time (order, strip, copies of one axis, accumulators), from
     the two best strips.
     """
+    if stage.near_memory:
+        cycles = pass_cycles(stage, machine)
+        return [] if cycles is None else [Ranked(bank_nest(stage), cycles)]
     space = _Space(stage, machine)
     costs: dict[Nest, float] = {}
     first = space.orders[0]
@@ -95,15 +99,17 @@ def rank(
                 candidate = min(moves, key=cost, default=best)
                 if cost(candidate) < cost(best):
                     best, improved = candidate, True
-    if in_dram and space.tiled and objective == "cycles":
-        costs = _with_staged(stage, costs, machine)
+    if in_dram and objective == "cycles":
+        costs = _with_staged(stage, costs, machine, bool(space.tiled))
     return _distinct(costs)
 
 
-def _with_staged(stage: Stage, costs: Mapping[Nest, float], machine: Machine) -> dict[Nest, float]:
-    """Nests as they are, waiting for memory, and the best of them with their blocks staged."""
+def _with_staged(
+    stage: Stage, costs: Mapping[Nest, float], machine: Machine, tiled: bool
+) -> dict[Nest, float]:
+    """Nests as they are, waiting for memory, and the best in tiles with their blocks staged."""
     found = {nest: unstaged_cycles(stage, cost, machine) for nest, cost in costs.items()}
-    if stageable(stage):
+    if tiled and stageable(stage):
         for nest, cost in sorted(costs.items(), key=lambda item: item[1])[:STAGED]:
             found |= {s.nest: s.predicted for s in staged_nests(stage, nest, cost, machine)}
     return found

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
+from oxegg.egraph.near_memory_rules import RESULTS
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
 from oxegg.egraph.tile_rules import STORED
 from oxegg.emit.loop_tree import LoopConflict
@@ -33,8 +34,15 @@ class Candidate:
         return any(store.tile for store in self.choice.program.stores)
 
     @property
+    def near_memory(self) -> bool:
+        """Whether anything is computed in the memory's banks."""
+        return any(stage.near_memory for stage in self.stages)
+
+    @property
     def engine(self) -> str:
         """The engine that does the arithmetic."""
+        if self.near_memory:
+            return "near_memory"
         if self.tiled:
             return "tensor"
         return "vector" if any(v.lane for v in walk(self.choice.program.stores)) else "scalar"
@@ -46,7 +54,7 @@ def candidates(
     """Programs that differ, cheapest first by extraction cost."""
     found: dict[tuple[object, ...], Candidate] = {}
     costs = Costs(graph, machine, objective)
-    for label, keep in _filters(graph):
+    for label, keep in _all_filters(graph):
         with suppress(LoweringError, LoopConflict):
             choice = choose(graph, costs, keep=keep, method=method)
             key = _signature(choice)
@@ -70,6 +78,14 @@ def generic(graph: PhysicalGraph, machine: Machine) -> Candidate:
             choice = choose(graph, costs, keep=keep)
             return Candidate("generic", choice, tuple(split(choice.program)))
     raise refusal(graph)
+
+
+def _all_filters(graph: PhysicalGraph) -> Iterator[tuple[str, Filter]]:
+    """Programs that use the banks where they can, and programs that don't."""
+    if any(node.operator in RESULTS for node in graph.nodes):
+        yield "near memory", _in_banks(graph)
+    for label, keep in _filters(graph):
+        yield label, _both(keep, _no_banks)
 
 
 def _filters(graph: PhysicalGraph) -> Iterator[tuple[str, Filter]]:
@@ -111,6 +127,16 @@ def _in_tiles(graph: PhysicalGraph) -> Filter:
         return not (other and graph.classes[node.eclass].term in stored)
 
     return keep
+
+
+def _in_banks(graph: PhysicalGraph) -> Filter:
+    """Results that near-memory units can compute are computed there."""
+    banked = {node.eclass for node in graph.nodes if node.operator in RESULTS}
+    return lambda node: node.eclass not in banked or node.operator in RESULTS
+
+
+def _no_banks(node: PhysicalNode) -> bool:
+    return node.operator not in RESULTS
 
 
 def _lanes(allowed: set[int]) -> Filter:

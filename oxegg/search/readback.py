@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from oxegg.egraph.near_memory_rules import STORED as BANK_STORED
+from oxegg.egraph.near_memory_rules import SUM as BANK_SUM
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, TILES, PhysicalGraph, PhysicalNode
 from oxegg.egraph.tile_rules import STORED, tile_axes
 from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Space, Value, ValueKind, walk
@@ -13,6 +15,7 @@ from oxegg.errors import LoweringError
 from oxegg.ir.affine import Axis
 from oxegg.ir.term import Term
 from oxegg.ir.types import BOOL, TYPES, U8
+from oxegg.rules.near_memory import OPERATIONS as BANK_OPERATIONS
 from oxegg.rules.tensor_engine import OPERATIONS, PRODUCTS
 from oxegg.rules.vector_engine import SELECTIONS
 from oxegg.search.layouts import buffer_strides, part_offset, row_major, viewed
@@ -71,6 +74,9 @@ class _ReadBack:
                 code = PART_LAYOUT * (layout + 1) + 1000 * (number + 1) + part
                 self._fill(child, code, buffer)
             return
+        if node.operator in (BANK_STORED, BANK_SUM):
+            self._fill_near_memory(node, layout, buffer)
+            return
         place = self.graph.classes[eclass]
         lane = node.attributes[1]
         source = self._value(node.children[0])
@@ -89,6 +95,27 @@ class _ReadBack:
         axes = frozenset(strides)
         store = Value("store", buffer.type, axes, lane_axis, space, (source,), access=access)
         self.stores.append(store)
+
+    def _fill_near_memory(self, node: PhysicalNode, layout: int, buffer: Buffer) -> None:
+        """The store of what near-memory units compute: a banked array, or one sum."""
+        place = self.graph.classes[node.eclass]
+        strides = buffer_strides(self.graph, layout, place.free, buffer.type)
+        access = Access(buffer, tuple(sorted(strides.items(), key=lambda s: s[0].name)))
+        if node.operator == BANK_SUM:
+            key, axis = node.attributes
+            factors = tuple(self._value(c) for c in node.children)
+            source = Value(
+                "bank sum", buffer.type, frozenset(), None, "h", factors, form=key,
+                axis=self.encoding.axis_at(axis),
+            )  # fmt: skip
+        else:
+            source = self._value(node.children[0])
+        banks = [v.access for v in walk([source]) if v.kind == "bank" and v.access]
+        expected = [access, *banks] if access.strides else banks
+        if any(not _alike(expected[0], other) for other in expected):
+            raise LoweringError("near-memory units need arrays of one layout")
+        axes = frozenset(strides)
+        self.stores.append(Value("store", buffer.type, axes, None, "h", (source,), access=access))
 
     def _memory(self, eclass: int) -> Access:
         """The buffer of a memory class, filled on first use."""
@@ -164,6 +191,13 @@ class _ReadBack:
     def tile_load_view(self, node: PhysicalNode) -> Value:
         access = viewed(self._memory(node.children[0]), self.encoding.view(node.attributes[0]))
         return self.make(node, "tile load", access=access)
+
+    def bank(self, node: PhysicalNode) -> Value:
+        return self.make(node, "bank", access=self._memory(node.children[0]))
+
+    def bank_operation(self, node: PhysicalNode) -> Value:
+        instruction = BANK_OPERATIONS[node.attributes[0]].instruction
+        return self.make(node, "bank operation", form=instruction)
 
     def instruction(self, node: PhysicalNode) -> Value:
         key = node.attributes[0]
@@ -264,6 +298,12 @@ class _ReadBack:
         )
 
 
+def _alike(first: Access, second: Access) -> bool:
+    """Whether two arrays have their elements in the same order and of the same size."""
+    same = first.buffer.elements == second.buffer.elements
+    return same and dict(first.strides) == dict(second.strides)
+
+
 def _check_states(stores: Sequence[Value]) -> None:
     """Refuse programs that use the state of a loop outside of it, or across other lanes."""
     held: dict[int, frozenset[str]] = {}
@@ -296,4 +336,9 @@ _MAKERS: dict[str, Callable[[_ReadBack, PhysicalNode], Value]] = {
     "TOp": _ReadBack.tile_operation,
     "TLoad": _ReadBack.tile_load,
     "TLoadView": _ReadBack.tile_load_view,
+    "NBank": _ReadBack.bank,
+    "NIns": _ReadBack.bank_operation,
+    "NStart": lambda self, node: self.make(node, "bank start"),
+    "NMac": lambda self, node: self.make(node, "bank multiply"),
+    "NAdd": lambda self, node: self.make(node, "bank add"),
 }

@@ -19,6 +19,7 @@ from oxegg.rules.pattern import Rule
 
 VECTOR_ENGINE = "vector-engine"  # switched off like a rule family: scalar programs only
 TENSOR_ENGINE = "tensor-engine"
+NEAR_MEMORY_ENGINE = "near-memory-engine"
 MODES = ("exact", "real", "approx")
 MOST_FLOAT_SCALARS = 8  # fa0 to fa7
 _ALLOWED_KINDS = {
@@ -56,7 +57,7 @@ def allowed_rules(mode: str, without: Sequence[str] = ()) -> Callable[[Rule], bo
 
 def check_switches(without: Sequence[str]) -> None:
     """Raise ``UsageError`` for a name that is no rule, no family and no engine."""
-    families = {VECTOR_ENGINE, TENSOR_ENGINE, *FAMILIES}
+    families = {VECTOR_ENGINE, TENSOR_ENGINE, NEAR_MEMORY_ENGINE, *FAMILIES}
     for name in without:
         if name not in families and name not in {rule.name for rule in all_rules()}:
             raise UsageError(
@@ -121,12 +122,14 @@ def prepare(
     *,
     vector: bool = True,
     tensor: bool = False,
+    near_memory: bool = False,
     trusted: Trust | None = None,
     more: Sequence[Rule] = (),
 ) -> Prepared:
     """Encode, saturate in a child process, read the physical half back.
 
-    ``vector``: whether values may lie across the lanes of vector registers; ``tensor``: in tiles.
+    ``vector``: whether values may lie across the lanes of vector registers; ``tensor``: in tiles;
+    ``near_memory``: in banks.
     ``trusted``: whose evidence suffices (default: for mode "real"); ``more``: rules beside oxegg's
     own.
     """
@@ -141,6 +144,7 @@ def prepare(
         limits=limits,
         roots=roots,
         tensor=tensor,
+        near_memory=near_memory,
         trusted=trusted or trusted_rules("real"),
         more=more,
     )

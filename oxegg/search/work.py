@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import prod
 
 from oxegg.costmodels import KernelWork, Machine, Roofline, Traffic, roofline
+from oxegg.egraph.near_memory_rules import SUM
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
 from oxegg.rules.tensor_engine import PRODUCTS
@@ -17,6 +18,7 @@ _KINDS = (  # prefix of the instruction, kind of costmodels.roofline
     ("vfrsub", "fma"), ("vfmul", "fma"), ("vfm", "fma"), ("vfnm", "fma"), ("vdiv", "idiv"),
     ("vmul", "mul"), ("vmacc", "mul"), ("vadd", "int"), ("vsub", "int"), ("vrsub", "int"),
 )  # fmt: skip
+BANK_WORK = ("NIns", "NMac", "NAdd", SUM)
 _MIN_MAX = ("vfmin", "vfmax", "vmin", "vmax", "vfmerge", "vmf", "vms")
 
 
@@ -27,7 +29,7 @@ def kernel_roofline(
     machine: Machine,
     place: str,
 ) -> Roofline:
-    """The bound for this algebra on the scalar and vector engines, and the tensor engine if used.
+    """The bound for this algebra on the scalar and vector engines, and on others that are used.
 
     Bytes are those of inputs and outputs, each once; operations those that extraction chose.
     """
@@ -35,7 +37,11 @@ def kernel_roofline(
     read = sum(
         min(b.bytes, gathered.get(b.name, b.bytes)) for b in program.inputs if isinstance(b, Buffer)
     )
-    written = sum(b.bytes for b in program.outputs)
+    arrays = [b for b in (*program.inputs, *program.outputs) if isinstance(b, Buffer)]
+    banked = sum(b.bytes for b in arrays if b.name in program.banked)
+    written = sum(b.bytes for b in program.outputs if b.name not in program.banked)
+    # What units in the banks write passes no port of the core: like what they read.
+    read += sum(b.bytes for b in program.outputs if b.name in program.banked)
     traffic = Traffic(read, written)
     operations: dict[tuple[str, int], int] = {}
     engines = {"scalar", "vector"}
@@ -43,6 +49,9 @@ def kernel_roofline(
         if node.operator in PRODUCT_NODES:
             engines.add("tensor")
             _count_products(graph, node, operations)
+        if node.operator in BANK_WORK:
+            engines.add("near_memory")
+            _count_in_banks(graph, node, operations)
         if node.operator in ("Ins2", "Ins3", "Acc1", "Acc2", "Lanes1", "Lanes2"):
             _count(graph, node, operations)
     copied = 0 if operations else min(read, written)
@@ -50,6 +59,7 @@ def kernel_roofline(
         spm=traffic if place == "spm" else Traffic(),
         dram=traffic if place == "dram" else Traffic(),
         copied=copied,
+        bank_bytes=banked,
         operations=operations,
     )
     return roofline(machine, work, engines=frozenset(engines))
@@ -81,6 +91,16 @@ def _count_products(
         mask |= graph.classes[child].free
     points = _points(graph, mask)
     operations[kind, factor.bits] = operations.get((kind, factor.bits), 0) + points
+
+
+def _count_in_banks(
+    graph: PhysicalGraph, node: PhysicalNode, operations: dict[tuple[str, int], int]
+) -> None:
+    """One operation for each element of a banked array."""
+    bank = graph.classes[node.children[-1 if node.operator == "NIns" else 1]]
+    kind = ("mac_int" if node.operator == SUM else "int") if bank.type.is_integer else "fma"
+    key = (kind, bank.type.bits)
+    operations[key] = operations.get(key, 0) + _points(graph, bank.free)
 
 
 def _points(graph: PhysicalGraph, mask: int) -> int:

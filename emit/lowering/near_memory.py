@@ -1,0 +1,280 @@
+"""Near-memory stages: one pass of commands over banked arrays, eight accesses at a time.
+
+The core writes the numbers that the units need into the scratchpad, enters near-memory mode once,
+sends the commands of every group, and leaves the mode: until then it touches no bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oxegg.costmodels import Machine
+from oxegg.emit.banked import banks_of, near_memory_of, part_bytes
+from oxegg.emit.lowering.emitter import Emitter
+from oxegg.emit.lowering.staging import LINE, STAGING
+from oxegg.emit.physical import Buffer, Value, walk
+from oxegg.emit.program import MemoryRef, Register
+from oxegg.emit.stages import Stage
+from oxegg.errors import EmitError
+from oxegg.ir.types import I8, ElementType, value_to_bits
+from oxegg.rules.near_memory import LANES, SUMS
+
+GROUP = 8  # registers of each kind in a unit, and the most accesses of one command
+SUM_BYTES = 4
+SUMS_PLACE = "sums of the units"
+BYTE_SUMS = 4  # registers that hold the sums of one register of 8-bit products
+_STORES = {1: "sb", 2: "sh", 4: "sw"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a group: ``place`` is the buffer whose part it walks, or a number's name.
+
+    ``register`` is the first of ``repeat`` registers; ``step``: which access of the group.
+    """
+
+    name: str
+    register: int
+    place: str
+    repeat: int
+    step: int = 0
+
+    @property
+    def in_banks(self) -> bool:
+        return not self.name.startswith("ox.nm.bc")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a stage does: ``before`` all groups, and the value that its ``source`` computes.
+
+    ``numbers`` are the scalars that units need, by name; those in ``spread`` fill whole registers.
+    """
+
+    source: Value
+    output: Buffer
+    numbers: dict[str, Value | None]
+    spread: frozenset[str]
+    before: tuple[Command, ...]
+
+    @property
+    def type(self) -> ElementType:
+        return next(v.type for v in walk([self.source]) if v.kind == "bank")
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """The banked arrays, the result's last."""
+        read = [v.access.buffer for v in walk([self.source]) if v.kind == "bank" and v.access]
+        written = [] if self.source.kind == "bank sum" else [self.output]
+        return list({buffer.name: buffer for buffer in [*read, *written]}.values())
+
+    @property
+    def sum_registers(self) -> int:
+        """Registers that hold each unit's sums; 0 where the result is an array."""
+        if self.source.kind != "bank sum":
+            return 0
+        return BYTE_SUMS if SUMS[self.source.form].factor is I8 else 1
+
+
+def plan(stage: Stage) -> Pass:
+    """The pass of a near-memory stage; raises ``EmitError`` for numbers that must be computed."""
+    (store,) = stage.stores
+    (source,) = store.operands
+    assert store.access is not None
+    if source.kind == "bank sum":
+        return Pass(source, store.access.buffer, {}, frozenset(), ())
+    chain = _chain(source)
+    start, steps = chain[0], chain[1:]
+    numbers: dict[str, Value | None] = {}
+    spread: set[str] = set()
+    before: list[Command] = []
+    if start.kind == "bank operation" and start.operands[0].kind != "bank":
+        name = _number(start.operands[0])
+        numbers[name] = start.operands[0]
+        spread.add(name)
+        before.append(Command("ox.nm.bcv", 0, name, GROUP))
+    factors = {_factor(step): step.operands[2] if _scaled(step) else None for step in steps}
+    if len(factors) == 1:
+        before.append(Command("ox.nm.bcs", 0, next(iter(factors)), 1))
+    clash = set(factors) & spread
+    if clash:  # one number, two places: whole registers of it serve for both
+        factors = {name: value for name, value in factors.items() if name not in clash}
+    return Pass(source, store.access.buffer, numbers | factors, frozenset(spread), tuple(before))
+
+
+def group_commands(planned: Pass, count: int) -> list[Command]:
+    """The commands of one group of ``count`` accesses to every array."""
+    if planned.source.kind == "bank sum":
+        x, y = (_buffer(operand) for operand in planned.source.operands)
+        return [Command("ox.nm.ld", 0, x, count), Command("ox.nm.mac", 0, y, count)]
+    start, *steps = _chain(planned.source)
+    commands: list[Command] = []
+    if start.kind == "bank start":
+        commands.append(Command("ox.nm.add", 0, _buffer(start.operands[0]), count))
+    else:
+        first, second = start.operands
+        if first.kind == "bank":
+            commands.append(Command("ox.nm.ld", 0, _buffer(first), count))
+        commands.append(Command(start.form, 0, _buffer(second), count))
+    several = len({_factor(step) for step in steps}) > 1
+    for step in steps:
+        if several:
+            commands.append(Command("ox.nm.bcs", 0, _factor(step), 1))
+        place = _buffer(step.operands[1])
+        commands += [Command("ox.nm.macs", i, place, 1, i) for i in range(count)]
+    return [*commands, Command("ox.nm.st", 0, planned.output.name, count)]
+
+
+def group_counts(planned: Pass, machine: Machine) -> tuple[int, int]:
+    """Whole groups, and the accesses of a last smaller one."""
+    accesses = part_bytes(planned.buffers[0].bytes, machine) // near_memory_of(machine).width_bytes
+    return divmod(accesses, GROUP)
+
+
+def near_memory_bytes(stage: Stage, machine: Machine) -> int:
+    """Bytes of scratchpad for a stage; raises ``EmitError`` if the banks are too small."""
+    planned, near = plan(stage), near_memory_of(machine)
+    if sum(part_bytes(b.bytes, machine) + LINE for b in planned.buffers) > near.bank_bytes:
+        raise EmitError("the arrays don't fit into the banks")
+    sums = planned.sum_registers * banks_of(machine) * SUM_BYTES
+    return sum(_room(planned, name, machine) for name in planned.numbers) + _lines(sums)
+
+
+def lower_near_memory(emitter: Emitter, stage: Stage) -> None:
+    """The commands of a stage between the core's own work before and after them."""
+    _Lowering(emitter, plan(stage)).lower()
+
+
+class _Lowering:
+    def __init__(self, emitter: Emitter, planned: Pass) -> None:
+        self.emitter, self.plan = emitter, planned
+        self.machine = emitter.machine
+        self.width = near_memory_of(self.machine).width_bytes
+        self.places: dict[str, Register] = {}
+
+    def lower(self) -> None:
+        emitter = self.emitter
+        self._write_numbers()
+        channels = emitter.integer((1 << self.machine.near_memory_channels) - 1)
+        kind = emitter.integer(LANES[self.plan.type])
+        emitter.emit("ox.nm.on", emitter.new("x"), channels, kind)
+        for buffer in self.plan.buffers:
+            pointer = self.places[buffer.name] = emitter.new("x")
+            emitter.emit("addi", pointer, emitter.bases[buffer.name], 0)
+        self._send(self.plan.before)
+        groups, rest = group_counts(self.plan, self.machine)
+        emitter.repeat("near_memory", groups, lambda: self._group(GROUP))
+        if rest:
+            self._group(rest)
+        if self.plan.sum_registers:
+            count = emitter.integer(self.plan.sum_registers)
+            emitter.emit("ox.nm.rdsum", 0, self.places[SUMS_PLACE], count)
+        emitter.emit("ox.nm.wait", emitter.new("x"))
+        emitter.emit("ox.nm.off")
+        if self.plan.sum_registers:
+            self._add_sums()
+
+    def _write_numbers(self) -> None:
+        """Numbers into the scratchpad, as often as their readers want them."""
+        size = self.plan.type.bytes
+        offset = 0
+        for name, value in self.plan.numbers.items():
+            place = self.places[name] = self._at(offset)
+            offset += _room(self.plan, name, self.machine)
+            copies = GROUP * self.width // size if name in self.plan.spread else 1
+            for copy in range(copies):
+                self._store(value, size * copy, place)
+        if self.plan.sum_registers:
+            self.places[SUMS_PLACE] = self._at(offset)
+
+    def _at(self, offset: int) -> Register:
+        place = self.emitter.new("x")
+        self.emitter.emit("addi", place, self.emitter.bases[STAGING], offset)
+        return place
+
+    def _store(self, value: Value | None, offset: int, place: Register) -> None:
+        type_, memory = self.plan.type, MemoryRef(STAGING, "store")
+        if value is not None and value.kind == "argument":
+            letter = "f" if type_.is_float else ""
+            name, source = letter + _STORES[type_.bytes], self.emitter.bases[value.name]
+        else:
+            bits = value_to_bits(1.0, type_) if value is None else value.bits
+            name, source = _STORES[type_.bytes], self.emitter.integer(bits)
+        self.emitter.emit(name, source, offset, place, memory=memory)
+
+    def _group(self, count: int) -> None:
+        self._send(group_commands(self.plan, count))
+        for buffer in self.plan.buffers:
+            pointer = self.places[buffer.name]
+            self.emitter.emit("addi", pointer, pointer, count * self.width)
+
+    def _send(self, commands: Sequence[Command]) -> None:
+        emitter = self.emitter
+        for command in commands:
+            place = self.places[command.place]
+            if command.step:
+                base, place = place, emitter.new("x")
+                emitter.emit("addi", place, base, command.step * self.width)
+            emitter.emit(command.name, command.register, place, emitter.integer(command.repeat))
+
+    def _add_sums(self) -> None:
+        """The units' sums, one after the other, into the result."""
+        emitter, type_ = self.emitter, SUMS[self.plan.source.form].type
+        load, add, store, bank = (
+            ("flw", "fadd.s", "fsw", "f") if type_.is_float else ("lw", "addw", "sw", "x")
+        )
+        pointer, total, word = self.places[SUMS_PLACE], emitter.new(bank), emitter.new(bank)
+        emitter.emit(load, total, 0, pointer)
+        words = self.plan.sum_registers * banks_of(self.machine)
+
+        def add_next() -> None:
+            emitter.emit("addi", pointer, pointer, SUM_BYTES)
+            emitter.emit(load, word, 0, pointer)
+            emitter.emit(add, total, total, word)
+
+        emitter.repeat("sums", words - 1, add_next)
+        emitter.emit(store, total, 0, emitter.bases[self.plan.output.name])
+
+
+def _chain(value: Value) -> list[Value]:
+    """A chain of commands, its start first."""
+    chain = [value]
+    while chain[-1].operands[0].space == "h":
+        chain.append(chain[-1].operands[0])
+    return chain[::-1]
+
+
+def _buffer(value: Value) -> str:
+    assert value.access is not None
+    return value.access.buffer.name
+
+
+def _scaled(step: Value) -> bool:
+    return step.kind == "bank multiply"
+
+
+def _factor(step: Value) -> str:
+    """The name of the number that an array is multiplied by."""
+    return _number(step.operands[2]) if _scaled(step) else _bits(value_to_bits(1.0, step.type))
+
+
+def _number(value: Value) -> str:
+    if value.kind == "argument":
+        return value.name
+    if value.kind != "immediate":
+        raise EmitError("near-memory units take numbers that are parameters or constants")
+    return _bits(value.bits)
+
+
+def _bits(bits: int) -> str:
+    return f"bits {bits:x}"
+
+
+def _room(planned: Pass, name: str, machine: Machine) -> int:
+    whole = GROUP * near_memory_of(machine).width_bytes
+    return _lines(whole if name in planned.spread else planned.type.bytes)
+
+
+def _lines(size: int) -> int:
+    return -(-size // LINE) * LINE

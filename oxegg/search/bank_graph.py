@@ -1,0 +1,51 @@
+"""Near-memory nodes of a graph: where they can execute, and what passes over banks take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from oxegg.costmodels import Machine, row_cycles, timing
+from oxegg.egraph.near_memory_rules import RESULTS
+from oxegg.egraph.readout import PhysicalGraph
+from oxegg.emit.lowering.near_memory import GROUP, Pass, group_commands, group_counts, plan
+from oxegg.emit.nest import Nest
+from oxegg.emit.stages import Stage
+from oxegg.errors import EmitError
+
+BANK_NODES = (*RESULTS, "NBank", "NIns", "NStart", "NMac", "NAdd")
+ISSUE_CYCLES = 4  # of the core for each command (ISA manual, "Xoxn")
+
+
+def without_banks(graph: PhysicalGraph) -> PhysicalGraph:
+    """``graph`` for a machine, or for a place of the data, without near-memory units."""
+    return replace(graph, nodes=tuple(n for n in graph.nodes if n.operator not in BANK_NODES))
+
+
+def bank_nest(stage: Stage) -> Nest:
+    """Near-memory passes leave nothing open."""
+    return Nest(tuple(stage.axes), 1, segments=False)
+
+
+def pass_cycles(stage: Stage, machine: Machine) -> float | None:
+    """Cycles of a near-memory stage; None where it can't be lowered."""
+    try:
+        planned = plan(stage)
+    except EmitError:
+        return None
+    groups, rest = group_counts(planned, machine)
+    mode = 2 * timing(machine, "ox.nm.on").occupancy
+    tail = _group_cycles(planned, rest, machine) if rest else 0.0
+    return mode + groups * _group_cycles(planned, GROUP, machine) + tail
+
+
+def _group_cycles(planned: Pass, count: int, machine: Machine) -> float:
+    """Accesses of all banks at once, and rows that are opened when commands change arrays."""
+    commands = group_commands(planned, count)
+    near = machine.near_memory
+    assert near is not None
+    busy = sum(timing(machine, c.name, repeat=c.repeat).occupancy for c in commands)
+    walked = [command.place for command in commands if command.in_banks]
+    changes = sum(a != b for a, b in zip(walked, [*walked[1:], walked[0]], strict=True))
+    if near.kind == "dram":
+        busy += changes * row_cycles(machine, precharges=1, activates=1)
+    return max(float(busy), ISSUE_CYCLES * len(commands))
