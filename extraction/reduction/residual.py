@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from oxegg.extraction.problem import IntArray, Problem
 
@@ -19,7 +19,7 @@ class Option:
     picks: tuple[int, ...]
 
     def without(self, classes: Iterable[int]) -> Option:
-        return replace(self, children=self.children.difference(classes))
+        return Option(self.cost, self.children.difference(classes), self.picks)
 
 
 @dataclass

@@ -68,28 +68,37 @@ def drop_uses_of_sole_root(residual: Residual) -> None:
 
 
 def take_free_leaves(residual: Residual) -> None:
-    """A class with a free leaf is settled by it, wherever it is needed."""
-    users = residual.users()
-    free = [eclass for eclass, options in residual.options.items() if _free_leaf(options)]
-    if not free:
-        return
-    while free:
-        eclass = free.pop()
-        if eclass not in residual.options:
+    """A class with a free option that needs settled classes only is settled by it everywhere."""
+    waiting: dict[int, list[tuple[int, int]]] = {}
+    missing: dict[tuple[int, int], int] = {}
+    ready: list[tuple[int, int]] = []
+    for eclass, options in residual.options.items():
+        for index, option in enumerate(options):
+            if any(option.cost):
+                continue
+            missing[eclass, index] = len(option.children)
+            for child in option.children:
+                waiting.setdefault(child, []).append((eclass, index))
+            if not option.children:
+                ready.append((eclass, index))
+    settled: dict[int, Option] = {}
+    while ready:
+        eclass, index = ready.pop()
+        if eclass in settled:
             continue
-        leaf = _free_leaf(residual.options[eclass])
-        assert leaf is not None
-        residual.settle(eclass, leaf)
-        for user in users[eclass]:
-            if user in residual.options:
-                options = [option.without((eclass,)) for option in residual.options[user]]
-                residual.options[user] = options
-                if _free_leaf(options):
-                    free.append(user)
-
-
-def _free_leaf(options: list[Option]) -> Option | None:
-    return next((o for o in options if not o.children and not any(o.cost)), None)
+        settled[eclass] = residual.options[eclass][index]
+        for key in waiting.get(eclass, ()):
+            missing[key] -= 1
+            if not missing[key]:
+                ready.append(key)
+    if not settled:
+        return
+    for eclass, leaf in settled.items():
+        residual.settle(eclass, leaf.without(settled))
+    for options in residual.options.values():
+        for index, option in enumerate(options):
+            if not settled.keys().isdisjoint(option.children):
+                options[index] = option.without(settled)
 
 
 def inline(residual: Residual) -> bool:
