@@ -9,6 +9,7 @@ acyclicity), and the stable-model reading of e-graphs by Yang and Sergey, 2026.
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,16 @@ def available(residual: Residual) -> bool:
     )
 
 
-def solve(residual: Residual, seconds: float, seed: int) -> Outcome:
-    """Look for a selection cheaper than ``upper`` until ``seconds`` are over."""
+def solve(
+    residual: Residual, seconds: float, seed: int, *, conflicts: int | None = None
+) -> Outcome:
+    """Look for a selection cheaper than ``upper`` until ``seconds`` or ``conflicts`` are over.
+
+    A run that ends at the number of conflicts does not depend on the load of the machine.
+    """
     import clingo
 
+    deadline = time.perf_counter() + seconds
     slack = residual.upper - 1 - residual.paid[0]
     # Weights are 32-bit: dearer ones are divided, rounding down, which keeps bounds valid.
     unit = max(1, -(-slack // _LARGEST_WEIGHT))
@@ -41,6 +48,7 @@ def solve(residual: Residual, seconds: float, seed: int) -> Outcome:
             "--opt-strategy=usc,oll,disjoint,stratify",
             f"--opt-mode=opt,{slack // unit}",
             f"--seed={seed}",
+            f"--solve-limit={'umax' if conflicts is None else conflicts},umax",
         ]
     )
     literals = _ground(control, residual, slack, unit)
@@ -57,10 +65,12 @@ def solve(residual: Residual, seconds: float, seed: int) -> Outcome:
         bounds[0] = max(bounds[0], *lower)
 
     with control.solve(async_=True, on_model=keep, on_unsat=raise_bound) as run:
-        if not run.wait(seconds):
+        finished = run.wait(max(0.0, deadline - time.perf_counter()))
+        if not finished:
             run.cancel()
-        result = run.get()
-    if not result.exhausted:
+        # A cancelled run proves what it reported as bounds, and no more.
+        exhausted = bool(run.get().exhausted) and finished
+    if not exhausted:
         bound = bounds[0]
     elif best:
         bound = costs[0]

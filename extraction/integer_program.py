@@ -8,6 +8,7 @@ formula each: whoever uses a component must leave it somewhere.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,6 +34,7 @@ class _Model:
 
 def solve(residual: Residual, hint: Selection | None, seconds: float, seed: int) -> Outcome:
     """Look for a selection cheaper than ``upper`` until ``seconds`` are over."""
+    deadline = time.perf_counter() + seconds
     built = _Model(residual)
     _choose_options(built)
     _require_children(built)
@@ -48,7 +50,7 @@ def solve(residual: Residual, hint: Selection | None, seconds: float, seed: int)
     for name, value in _PARAMETERS.items():
         setattr(solver.parameters, name, value)
     solver.parameters.random_seed = seed
-    solver.parameters.max_time_in_seconds = max(seconds, 0.01)
+    solver.parameters.max_time_in_seconds = max(deadline - time.perf_counter(), 0.01)
     status = solver.solve(built.model)
     if status == cp_model.INFEASIBLE:
         return Outcome(None, residual.upper)

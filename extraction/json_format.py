@@ -2,7 +2,8 @@
 
 ``{"nodes": {id: {"op", "children": [ids], "eclass", "cost"}}, "root_eclasses": [...]}``.
 Children name nodes; older files name classes, which is accepted too. A missing cost is 1, the
-format's own default. Nodes marked ``"subsumed"`` must not be extracted and get infinite cost.
+format's own default; a negative one is refused. Nodes marked ``"subsumed"`` must not be extracted
+and get infinite cost.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ def parse(text: str) -> Problem:
             f"a node is malformed: {error}",
             hint="each node is an object with op, eclass, and optional children and cost",
         ) from None
+    for name, cost in zip(names, costs, strict=True):
+        if cost < 0:
+            raise ExtractionError(
+                f"node {name!r} costs {cost:g}: negative costs are refused",
+                hint="give every node a cost of at least 0",
+            )
     classes = {name: index for index, name in enumerate(dict.fromkeys(owners))}
     class_of_child = _child_table(names, owners, classes)
     try:

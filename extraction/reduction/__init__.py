@@ -15,7 +15,7 @@ from oxegg.extraction.reduction.rules import (
     take_free_leaves,
 )
 
-__all__ = ["Option", "Residual", "reduce"]
+__all__ = ["Option", "Residual", "reduce", "tidy"]
 
 
 def reduce(residual: Residual, deadline: float) -> None:
@@ -34,10 +34,17 @@ def reduce(residual: Residual, deadline: float) -> None:
     ):
         before = residual.size
         take_free_leaves(residual)
-        prune(residual)
-        while inline(residual):
+        prune(residual, deadline)
+        while time.perf_counter() < deadline and inline(residual, deadline):
             pass
         _clean(residual)
+
+
+def tidy(residual: Residual) -> None:
+    """The rules that take linear time: enough for most e-graphs before a first proof."""
+    _clean(residual)
+    if not residual.hopeless:
+        take_free_leaves(residual)
 
 
 def _clean(residual: Residual) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from oxegg.extraction.bitset import members, positions
@@ -12,8 +14,8 @@ from oxegg.extraction.reduction.residual import Cost, Option, Residual, add, at_
 _MOST_RIVALS = 400  # comparing all pairs of options is quadratic
 
 
-def prune(residual: Residual) -> None:
-    """One pass of all rules of this module over every class."""
+def prune(residual: Residual, deadline: float) -> None:
+    """One pass of all rules of this module over every class, as far as ``deadline`` allows."""
     must = MustSets.of(residual)
     always = 0
     for root in residual.roots:
@@ -26,6 +28,8 @@ def prune(residual: Residual) -> None:
         residual.hopeless = True
         return
     for eclass, options in residual.options.items():
+        if time.perf_counter() >= deadline:
+            return  # some classes still refer to forced ones, which therefore can't be settled
         residual.options[eclass] = _prune_class(eclass, options, residual, must, bound)
     _settle_forced(residual, must)
 

@@ -6,6 +6,8 @@ Rules may leave a class without options, or without users: ``drop_unbuildable`` 
 
 from __future__ import annotations
 
+import time
+
 from oxegg.extraction.reduction.residual import Option, Residual, add
 
 
@@ -101,16 +103,18 @@ def take_free_leaves(residual: Residual) -> None:
                 options[index] = option.without(settled)
 
 
-def inline(residual: Residual) -> bool:
+def inline(residual: Residual, deadline: float) -> bool:
     """Replace classes by their options inside their users where that does not grow the whole.
 
     Two cases: a single free option, whose children the users take over; and all uses in one class,
-    where each use is multiplied out (the class is then needed at most once). Returns whether
-    there was anything to inline: what it leaves may be worth another pass.
+    where each use is multiplied out (the class is then needed at most once). Stops at ``deadline``.
+    Returns whether there was anything to inline: what it leaves may be worth another pass.
     """
     users = residual.users()
     changed = False
     for eclass in list(residual.options):
+        if time.perf_counter() >= deadline:
+            break
         above = users[eclass]
         options = residual.options[eclass]
         if eclass in residual.roots or eclass in above or not above:

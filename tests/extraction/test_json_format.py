@@ -66,6 +66,10 @@ def test_repeated_and_unknown_roots() -> None:
             "neither a node nor a class",
         ),
         (
+            '{"nodes": {"a": {"op": "x", "eclass": "c", "cost": -2}}, "root_eclasses": ["c"]}',
+            "'a' costs -2: negative costs are refused",
+        ),
+        (
             '{"nodes": {"a": {"op": "x", "eclass": "c", "cost": NaN}}, "root_eclasses": ["c"]}',
             "costs",
         ),
