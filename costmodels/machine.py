@@ -110,7 +110,7 @@ class NearMemory:
     t_rfc_ns: Annotated[float, Real(0, 10000, "one refresh")]
     t_refi_ns: Annotated[float, Real(0, 1e6, "between refreshes; 0 without refresh")]
     bank_bytes: Annotated[int, PowerOfTwo(64, 2**30, "bytes of each bank that a core may use")] = (
-        1 << 20
+        1 << 25
     )
 
     @property

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
+from oxegg.costmodels.bank_bound import bank_cycles
 from oxegg.costmodels.machine import Machine
 from oxegg.costmodels.timing import full_tile, timing, unit_copies
 from oxegg.errors import UsageError
@@ -65,8 +66,9 @@ class KernelWork:
     """What every program for a kernel has to do, whatever it looks like.
 
     ``spm`` and ``dram`` are the unique bytes per place. ``copied`` of the bytes read are written
-    unchanged, and no operation looks at them. ``bank_bytes`` of the DRAM reads lie where
-    near-memory units can consume them; those units compute on nothing else. ``operations`` counts
+    unchanged, and no operation looks at them. ``banks`` is the part of the DRAM traffic that lies
+    where near-memory units can consume and write it, ``shared`` the bytes of it that they multiply
+    by numbers from elsewhere; those units compute on nothing else. ``operations`` counts
     element operations by (kind of ``KINDS``, width in bits); a multiplication and the addition of
     its result are one ``fma``, and n values are summed by n - 1 operations. ``instructions`` is a
     number of scalar instructions that can't be avoided.
@@ -75,7 +77,8 @@ class KernelWork:
     spm: Traffic = Traffic()
     dram: Traffic = Traffic()
     copied: int = 0
-    bank_bytes: int = 0
+    banks: Traffic = Traffic()
+    shared: int = 0
     operations: Mapping[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     instructions: int = 0
 
@@ -158,18 +161,23 @@ def _least(fits: Callable[[int], bool], low: int) -> int:
 
 def _resources(machine: Machine, work: KernelWork, engines: frozenset[str]) -> dict[str, _Resource]:
     copied = work.copied if "dma" in engines else 0
-    banked = work.bank_bytes if "near_memory" in engines else 0
+    banks = work.banks if "near_memory" in engines else Traffic()
+    banked = banks.read + banks.written
     tile_port = machine.tensor.port_bytes if machine.tensor and "tensor" in engines else 0
     port = machine.mlen_bytes * ("vector" in engines) + tile_port
     scalar = machine.scalar.load_ports if "scalar" in engines else 0
-    read = work.spm.read + work.dram.read - copied - banked
-    written = work.spm.written + work.dram.written - copied
+    read = work.spm.read + work.dram.read - copied - banks.read
+    written = work.spm.written + work.dram.written - copied - banks.written
     dram = work.dram.read + work.dram.written - banked
     return {
         "dram": _Resource(dram, machine.dram_bytes_per_cycle),
         # Ordinary reads of a channel and near-memory commands exclude each other.
         "near memory": _Resource(
-            banked, max(machine.near_memory_bytes_per_cycle, machine.dram_bytes_per_cycle)
+            min(
+                banked / machine.dram_bytes_per_cycle,
+                bank_cycles(machine, banks.read, banks.written, work.shared) if banked else 0.0,
+            ),
+            1.0,
         ),
         "load port": _Resource(max(0, read), port, SCALAR_BYTES, scalar),
         "store port": _Resource(max(0, written), port, SCALAR_BYTES, scalar),
@@ -188,7 +196,7 @@ def _arithmetic(machine: Machine, work: KernelWork, engines: frozenset[str]) -> 
     rate = float("vector" in engines)
     if "tensor" in engines:
         rate += max((_tensor_rate(machine, *op) * value for op, value in worth.items()), default=0)
-    if "near_memory" in engines and work.bank_bytes:
+    if "near_memory" in engines and work.banks != Traffic():
         rate += max((_bank_rate(machine, *op) * value for op, value in worth.items()), default=0)
     if "scalar" not in engines:
         return _Resource(need, rate)

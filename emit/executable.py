@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oxegg.emit.assembler import Label, Line, assemble
+from oxegg.emit.banked import BankLayout
 from oxegg.emit.constants import materialize_constant
 from oxegg.emit.object_file import (
     ELF_HEADER_BYTES,
@@ -74,18 +75,23 @@ class ScratchBuffer:
 class BankedBuffer:
     """An input or output in near-memory banks: the program carries it there, and back again.
 
-    ``part`` bytes of each of ``banks`` banks lie at ``address``, and every ``distance`` bytes on.
+    Its first chunk in each bank lies at ``address``, and every ``distance`` bytes on.
     """
 
     inside: InputBuffer | OutputBuffer
     address: int
-    part: int
-    banks: int
+    layout: BankLayout
     distance: int
 
     @property
     def data(self) -> bytes:
-        return self.inside.data.ljust(self.part * self.banks, b"\0")
+        # Whole chunks are carried: of the last one what follows the array, or its end, as well.
+        return self.inside.data.ljust(self.layout.part * self.layout.banks + self.slack, b"\0")
+
+    @property
+    def slack(self) -> int:
+        """Bytes that the chunks of a bank hold beyond its part."""
+        return self.layout.chunks * self.layout.chunk - self.layout.part
 
 
 @dataclass(frozen=True)
@@ -103,9 +109,7 @@ class FloatScalar:
     width: int
 
 
-Argument = (
-    InputBuffer | OutputBuffer | ScratchBuffer | BankedBuffer | IntegerScalar | FloatScalar
-)
+Argument = InputBuffer | OutputBuffer | ScratchBuffer | BankedBuffer | IntegerScalar | FloatScalar
 
 
 def ordered_keys(bits: NDArray[np.generic]) -> NDArray[np.signedinteger]:
@@ -268,25 +272,36 @@ def _pass_arguments(
 def _carry(
     way: str, index: int, buffer: BankedBuffer, place: _Place, data: int
 ) -> Iterator[Line | Label]:
-    """Copy an array word by word, ``"to"`` the banks or ``"from"`` them."""
-    dense, banked, end, last, distance = A0, A0 + 1, A0 + 2, A0 + 3, A0 + 4
+    """Copy an array word by word, chunk by chunk and bank by bank, to or from the banks."""
+    dense, banked, chunk_end, bank_end, last = A0, A0 + 1, A0 + 2, A0 + 3, A0 + 4
+    layout, loop = buffer.layout, f"bank_{way}{index}"
     source, target = (dense, banked) if way == "to" else (banked, dense)
-    yield from _constant(dense, data + place.buffer)
+    span = layout.chunks * layout.stride
+    start = data + place.buffer
+    yield from _constant(dense, start)
     yield from _constant(banked, buffer.address)
-    yield from _constant(end, buffer.address + buffer.part)
-    yield from _constant(last, data + place.buffer + buffer.part * buffer.banks)
-    yield from _constant(distance, buffer.distance)
-    yield Label(f"bank_{way}{index}")
+    yield from _constant(chunk_end, buffer.address + layout.chunk)
+    yield from _constant(bank_end, buffer.address + span)
+    yield from _constant(last, start + layout.part * layout.banks)
+    yield Label(loop)
     yield Line("ld", (T0, 0, source))
     yield Line("sd", (T0, 0, target))
     yield Line("addi", (dense, dense, 8))
     yield Line("addi", (banked, banked, 8))
-    yield Line("bne", (banked, end, f"bank_{way}{index}"))
-    yield from _constant(T1, buffer.part)
-    yield Line("sub", (banked, banked, T1))
-    yield Line("add", (banked, banked, distance))
-    yield Line("add", (end, end, distance))
-    yield Line("bne", (dense, last, f"bank_{way}{index}"))
+    yield Line("bne", (banked, chunk_end, loop))
+    yield from _advance((banked,), layout.stride - layout.chunk)
+    yield from _advance((chunk_end,), layout.stride)
+    yield Line("bne", (banked, bank_end, loop))
+    yield from _advance((dense,), -buffer.slack)
+    yield from _advance((banked, chunk_end), buffer.distance - span)
+    yield from _advance((bank_end,), buffer.distance)
+    yield Line("bne", (dense, last, loop))
+
+
+def _advance(pointers: Sequence[int], distance: int) -> Iterator[Line]:
+    yield from _constant(T1, distance)
+    for pointer in pointers:
+        yield Line("add", (pointer, pointer, T1))
 
 
 def _compare(index: int, output: OutputBuffer, place: _Place, data: int) -> Iterator[Line | Label]:

@@ -1,11 +1,13 @@
 """The C header of a kernel."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 from typing import Literal
 
 from oxegg.emit.assembler import CONSTANT_ALIGNMENT
+from oxegg.emit.banked import BankLayout
 from oxegg.errors import EmitError
 
 # bfloat16 has no portable name in C: its bits travel as uint16_t.
@@ -17,6 +19,8 @@ C_TYPES: Mapping[str, str] = {
     "bool": "uint8_t",
     **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
+
+_NO_BANKS: Mapping[str, BankLayout] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,12 @@ def header(
     name: str,
     parameters: Sequence[Parameter],
     scratch_bytes: int = 0,
-    banked: Collection[str] = (),
+    banked: Mapping[str, BankLayout] = _NO_BANKS,
 ) -> str:
     """A C and C++ header with the prototype of kernel ``name``.
 
     ``parameters`` are in the order of the call; ``scratch_bytes`` > 0 adds a last ``void *``;
-    ``banked`` names parameters that lie in near-memory banks.
+    ``banked`` are the layouts of parameters that lie in near-memory banks.
     """
     guard = f"{name.upper()}_H"
     lines = [
@@ -64,7 +68,7 @@ def header(
 
 
 def _comment(
-    parameters: Sequence[Parameter], scratch_bytes: int, banked: Collection[str]
+    parameters: Sequence[Parameter], scratch_bytes: int, banked: Mapping[str, BankLayout]
 ) -> Iterator[str]:
     yield "/*"
     yield f" * All arrays are dense, row-major and {CONSTANT_ALIGNMENT}-byte aligned."
@@ -78,8 +82,14 @@ def _comment(
             kind = f"{parameter.dtype}{note}, {shape}{banks}"
             yield f" * {parameter.name}: {parameter.role}, {kind}"
     if banked:
-        yield " * Banks: an equal part in each, in order, a multiple of the units' access width;"
-        yield " * zeros behind the last element. The pointer is to the part in the first bank."
+        yield " * Banks: an equal part in each, in order, zeros behind the last element. Parts are"
+        yield " * cut into chunks that take turns with those of other arrays. The pointer is to the"
+        yield " * first chunk in the first bank."
+        for name, at in banked.items():
+            yield (
+                f" * {name}: {at.banks} banks, {at.part} bytes in each, chunks of {at.chunk} bytes"
+                f" {at.stride} bytes apart, the first {at.offset} bytes into the bank"
+            )
     if scratch_bytes:
         aligned = f"{CONSTANT_ALIGNMENT}-byte aligned"
         yield f" * scratch: {scratch_bytes} bytes of working memory, {aligned}"

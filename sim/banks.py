@@ -1,7 +1,15 @@
 """The memories beside DRAM: the scratchpad, and the banks of the near-memory region.
 
-A buffer in the region is a slice of the same size at the same offset of every bank.
+A buffer in the region is a slice of the same size at the same offset of every bank, or chunks of it
+in turn with those of other buffers.
 """
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
 
 from oxegg.costmodels import Machine
 from oxegg.costmodels.machine import NearMemory
@@ -17,9 +25,31 @@ def _engine(machine: Machine) -> NearMemory:
     return machine.near_memory
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Chunks of ``chunk`` bytes, ``stride`` bytes apart, the first ``offset`` bytes into a bank.
+
+    Buffers of the same stride lie side by side: a chunk of each in turn.
+    """
+
+    offset: int
+    chunk: int
+    stride: int
+
+    def end(self, part: int) -> int:
+        """Where ``part`` bytes of a bank end."""
+        return self.offset + max(0, part // self.chunk - 1) * self.stride + self.chunk
+
+
 def bank_count(machine: Machine) -> int:
     """Banks of one core; raises ``UsageError`` without near-memory units."""
     return machine.near_memory_channels * _engine(machine).units_per_channel
+
+
+def banks_end(machine: Machine) -> int:
+    """The first address behind all banks of one core; 0 without near-memory units."""
+    near = machine.near_memory
+    return NEAR_MEMORY_BASE + bank_count(machine) * near.bank_bytes if near else 0
 
 
 def bank_addresses(machine: Machine, address: int) -> list[int]:
@@ -46,6 +76,30 @@ def place_in_banks(
         memory.map(start, part, "near_memory", f"{name} in bank {bank}")
         if data is not None:
             memory.write(start, data[bank * part : (bank + 1) * part])
+
+
+def map_turns(memory: Memory, machine: Machine, wanted: Iterable[tuple[Turns, int]]) -> int:
+    """Map what buffers cover that take turns, given with their bytes; gives the end in a bank."""
+    banks = bank_count(machine)
+    spans: list[tuple[int, int]] = []
+    for start, stop in sorted((t.offset, t.end(size // banks)) for t, size in wanted):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(stop, spans[-1][1])
+        else:
+            spans.append((start, stop))
+    for number, (start, stop) in enumerate(spans):
+        name = f"near-memory buffers {number}"
+        whole = (stop - start) * banks
+        place_in_banks(memory, machine, NEAR_MEMORY_BASE + start, whole, name, None)
+    return spans[-1][1] if spans else 0
+
+
+def in_turns(memory: Memory, machine: Machine, turns: Turns, size: int) -> NDArray[Any]:
+    """A view of a buffer of ``size`` bytes: (banks, chunks, bytes of a chunk)."""
+    banks = bank_count(machine)
+    shape = (banks, size // banks // turns.chunk, turns.chunk)
+    strides = (_engine(machine).bank_bytes, turns.stride, 1)
+    return as_strided(memory.bytes[NEAR_MEMORY_BASE + turns.offset :], shape, strides)
 
 
 def read_from_banks(memory: Memory, machine: Machine, address: int, size: int) -> bytes:

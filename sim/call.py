@@ -10,7 +10,15 @@ import numpy.typing as npt
 from oxegg.costmodels import Machine
 from oxegg.errors import SimulationError, UsageError
 from oxegg.sim.accelerators import accelerators
-from oxegg.sim.banks import bank_count, place_in_banks, read_from_banks
+from oxegg.sim.banks import (
+    Turns,
+    bank_count,
+    banks_end,
+    in_turns,
+    map_turns,
+    place_in_banks,
+    read_from_banks,
+)
 from oxegg.sim.clock import Clock
 from oxegg.sim.domain import Domain
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
@@ -47,14 +55,15 @@ class Buffer:
 
     ``data`` is an array (copied in, and out again) or a size in bytes (each ``UNDEFINED``).
     ``place`` says in which memory it lies; of a buffer in ``near_memory`` each bank holds an equal
-    part, and the pointer is to the part in bank 0. ``align`` and ``offset``: the address is
-    ``offset`` bytes after a multiple of ``align``.
+    part, in one piece or in ``turns`` with others, and the pointer is to the part in bank 0.
+    ``align`` and ``offset``: the address is ``offset`` bytes after a multiple of ``align``.
     """
 
     data: Array | int
     place: Place = "spm"
     align: int = LINE
     offset: int = 0
+    turns: Turns | None = None
 
     @property
     def size(self) -> int:
@@ -104,7 +113,7 @@ def call(
     registers).
     """
     buffers = [argument for argument in arguments if isinstance(argument, Buffer)]
-    memory = Memory(_space(buffers))
+    memory = Memory(_space(machine, buffers))
     memory.map(TEXT_BASE, len(code), "spm", "code", writable=False, executable=True)
     memory.write(TEXT_BASE, code)
     stack = _place_stack(memory)
@@ -142,10 +151,13 @@ def call(
     )
 
 
-def _space(buffers: Sequence[Buffer]) -> int:
-    """Bytes of address space up to the end of the DRAM buffers; its tables cost time and memory."""
+def _space(machine: Machine, buffers: Sequence[Buffer]) -> int:
+    """Bytes of address space up to the end of the DRAM buffers, and of the banks if there are any.
+
+    What is never touched takes no memory.
+    """
     needed = DRAM_BASE + STACK_BYTES + sum(b.size + b.align + 4 * LINE for b in buffers)
-    return -(-needed // SPACE_STEP) * SPACE_STEP
+    return -(-max(needed, banks_end(machine)) // SPACE_STEP) * SPACE_STEP
 
 
 def _place_stack(memory: Memory) -> int:
@@ -163,8 +175,14 @@ def _place_buffers(
     free: dict[Place, int] = {
         "spm": SPM_BASE, "dram": DRAM_BASE, "near_memory": NEAR_MEMORY_BASE
     }  # fmt: skip
+    taking_turns = [(b.turns, b.size) for b in buffers if b.turns is not None]
+    if taking_turns:
+        free["near_memory"] += map_turns(memory, machine, taking_turns)
     addresses: list[int] = []
     for number, buffer in enumerate(buffers):
+        if buffer.turns is not None:
+            addresses.append(_place_in_turns(memory, machine, buffer.turns, buffer, anything))
+            continue
         start = -(-free[buffer.place] // buffer.align) * buffer.align + buffer.offset
         size = buffer.size
         given = buffer.data
@@ -184,6 +202,16 @@ def _place_buffers(
             hint='place large buffers in "dram"',
         )
     return addresses
+
+
+def _place_in_turns(
+    memory: Memory, machine: Machine, turns: Turns, buffer: Buffer, anything: int
+) -> int:
+    """Fill chunks in mapped banks; gives the address of the first."""
+    view = in_turns(memory, machine, turns, buffer.size)
+    given = buffer.data
+    view[...] = anything if isinstance(given, int) else given.view(np.uint8).reshape(view.shape)
+    return NEAR_MEMORY_BASE + turns.offset
 
 
 def _pass_arguments(
@@ -237,13 +265,13 @@ def _check_convention(before: Mapping[str, int], after: Mapping[str, int]) -> No
 
 
 def _array(memory: Memory, machine: Machine, buffer: Buffer, address: int) -> Array:
-    banked = buffer.place == "near_memory"
-    data = (
-        read_from_banks(memory, machine, address, buffer.size)
-        if banked
-        else memory.read(address, buffer.size)
-    )
-    raw = np.frombuffer(data, np.uint8).copy()
+    if buffer.turns is not None:
+        raw = in_turns(memory, machine, buffer.turns, buffer.size).reshape(-1).copy()
+    elif buffer.place == "near_memory":
+        data = read_from_banks(memory, machine, address, buffer.size)
+        raw = np.frombuffer(data, np.uint8).copy()
+    else:
+        raw = np.frombuffer(memory.read(address, buffer.size), np.uint8).copy()
     if isinstance(buffer.data, int):
         return raw
     return raw.view(buffer.data.dtype).reshape(buffer.data.shape)

@@ -3,6 +3,7 @@
 Two byte tables with one entry per line keep the check of the common access to one index: an entry
 is 1 where a line may be read and written without further thought. ``functional`` is for runs
 without a clock; ``timed`` has 1 for scratchpad lines only, because other lines must be counted.
+Lines of near-memory banks are always looked at: their channel may be locked.
 """
 
 import mmap
@@ -21,10 +22,10 @@ LINE = 1 << LINE_SHIFT
 
 TEXT_BASE = 0x0001_0000
 SPM_BASE = 0x0800_0000
-NEAR_MEMORY_BASE = 0x0C00_0000
 DRAM_BASE = 0x1000_0000
+NEAR_MEMORY_BASE = 0x4000_0000
 STACK_BYTES = 1 << 20
-DEFAULT_SPACE = 1 << 29
+DEFAULT_SPACE = 1 << 31
 
 Place = Literal["spm", "dram", "near_memory", "device"]
 
@@ -101,7 +102,7 @@ class Memory:
         self._regions.insert(index, region)
         self._starts.insert(index, region.start)
         first, last = (region.start + LINE - 1) >> LINE_SHIFT, region.stop >> LINE_SHIFT
-        if region.writable and last > first and region.place != "device":
+        if region.writable and last > first and region.place in ("spm", "dram"):
             ones = b"\x01" * (last - first)
             self.functional[first:last] = ones
             if region.place == "spm":
@@ -141,20 +142,21 @@ class Memory:
             written()
 
     def lock(self, start: int, stop: int) -> None:
-        """Refuse ordinary accesses to the regions in ``[start, stop)`` until ``unlock``."""
+        """Refuse ordinary accesses to the banks in ``[start, stop)`` until ``unlock``."""
         inside = [r for r in self._regions if start <= r.start < stop]
         self._locked += inside
         self._regions = [region for region in self._regions if region not in inside]
         self._starts = [region.start for region in self._regions]
-        for region in inside:
-            first, last = region.start >> LINE_SHIFT, region.stop + LINE - 1 >> LINE_SHIFT
-            self.functional[first:last] = self.timed[first:last] = bytes(last - first)
 
     def unlock(self, start: int, stop: int) -> None:
         """Allow ordinary accesses again to what ``lock`` took."""
         for region in [r for r in self._locked if start <= r.start < stop]:
             self._locked.remove(region)
             self._insert(region)
+
+    def locked_regions(self, start: int, stop: int) -> list[Region]:
+        """The locked regions inside ``[start, stop)``."""
+        return [r for r in self._locked if start <= r.start and r.stop <= stop]
 
     def locked_region(self, address: int, size: int) -> Region:
         """The locked region that holds the access; raises ``MemoryFault`` when there is none."""

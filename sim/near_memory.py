@@ -30,6 +30,8 @@ class NearMemoryUnits:
     lanes: Lanes | None = None
     selected: tuple[int, ...] = ()
     open_row: int | None = None
+    spans: tuple[tuple[int, int], ...] = ()  # offsets known to be mapped in all selected banks
+    chosen: slice | list[int] = field(default_factory=list[int])
     banks: Array = field(init=False)
     g: Array = field(init=False)
     h: Array = field(init=False)
@@ -70,6 +72,10 @@ class NearMemoryUnits:
         for channel in self.selected:
             self.memory.lock(*self.channel_range(channel))
         self.banks = self._bank_bytes()
+        self.spans = self._common_spans()
+        first, last = self.selected[0], self.selected[-1] + 1
+        whole = last - first == len(self.selected)
+        self.chosen = slice(first, last) if whole else list(self.selected)
         return self.units
 
     def turn_off(self) -> None:
@@ -91,7 +97,7 @@ class NearMemoryUnits:
         return NEAR_MEMORY_BASE + channel * size, NEAR_MEMORY_BASE + (channel + 1) * size
 
     def _bank_bytes(self) -> Array:
-        """The bytes of the selected banks, (channels, units of a channel, bytes of a bank)."""
+        """The bytes of all banks, (channels, units of a channel, bytes of a bank)."""
         timing = self.timing
         shape = (self.channels, timing.units_per_channel, timing.bank_bytes)
         start, stop = NEAR_MEMORY_BASE, self.channel_range(self.channels - 1)[1]
@@ -99,8 +105,8 @@ class NearMemoryUnits:
 
     # Banks
 
-    def offsets(self, address: int, repeat: int) -> list[int]:
-        """Offsets in a bank of ``repeat`` accesses from ``address``, the address in bank 0.
+    def offset(self, address: int, repeat: int) -> int:
+        """Offset in a bank of ``repeat`` accesses from ``address``, the address in bank 0.
 
         Raises ``MemoryFault`` when the address is misaligned, or not mapped in every selected bank.
         """
@@ -108,35 +114,54 @@ class NearMemoryUnits:
             raise MemoryFault(
                 f"misaligned near-memory access of {self.width} bytes at {address:#x}"
             )
-        size, bank = repeat * self.width, self.timing.bank_bytes
+        size = repeat * self.width
         offset = address - NEAR_MEMORY_BASE
-        if not 0 <= offset <= bank - size:
+        if not 0 <= offset <= self.timing.bank_bytes - size:
             raise MemoryFault(f"near-memory access of {size} bytes at {address:#x} outside bank 0")
-        for channel in self.selected:
-            start = self.channel_range(channel)[0]
-            for unit in range(self.timing.units_per_channel):
-                self.memory.locked_region(start + unit * bank + offset, size)
-        return [offset + i * self.width for i in range(repeat)]
+        if not any(start <= offset and offset + size <= stop for start, stop in self.spans):
+            for start in self._starts():
+                self.memory.locked_region(start + offset, size)
+            self.spans = (*self.spans, (offset, offset + size))
+        return offset
 
-    def load(self, offset: int) -> Array:
-        """The W bytes at ``offset`` of every bank, as values (units, lanes)."""
-        data = self.banks[list(self.selected), :, offset : offset + self.width]
-        return self.active().read(np.ascontiguousarray(data).reshape(self.units, self.width))
+    def _starts(self) -> list[int]:
+        """Addresses of the selected banks."""
+        banks = range(self.timing.units_per_channel)
+        return [self.channel_range(c)[0] + b * self.timing.bank_bytes
+                for c in self.selected for b in banks]  # fmt: skip
+
+    def _common_spans(self) -> tuple[tuple[int, int], ...]:
+        """Offsets that are mapped alike in every selected bank."""
+        found: list[frozenset[tuple[int, int]]] = []
+        for start in self._starts():
+            stop = start + self.timing.bank_bytes
+            inside = self.memory.locked_regions(start, stop)
+            found.append(frozenset((r.start - start, r.stop - start) for r in inside))
+        return tuple(sorted(found[0].intersection(*found[1:])))
+
+    def _bytes(self, offset: int, repeat: int) -> Array:
+        """The bytes of ``repeat`` accesses, (channels, units of a channel, bytes)."""
+        return self.banks[self.chosen, :, offset : offset + repeat * self.width]
+
+    def load(self, offset: int, repeat: int) -> Array:
+        """What ``repeat`` accesses bring from every bank, as values (units, accesses, lanes)."""
+        data = np.ascontiguousarray(self._bytes(offset, repeat))
+        return self.active().read(data.reshape(self.units, repeat, self.width))
 
     def store(self, offset: int, values: Array) -> None:
-        """Values (units, lanes) to the W bytes at ``offset`` of every bank."""
+        """Values (units, accesses, lanes) to every bank."""
         data = self.active().write(np.ascontiguousarray(values))
-        shape = (len(self.selected), self.timing.units_per_channel, self.width)
-        self.banks[list(self.selected), :, offset : offset + self.width] = data.reshape(shape)
+        repeat = values.shape[1]
+        shape = (len(self.selected), self.timing.units_per_channel, repeat * self.width)
+        self.banks[self.chosen, :, offset : offset + shape[2]] = data.reshape(shape)
 
-    def visit(self, offsets: list[int]) -> NearMemoryEvent:
+    def visit(self, offset: int, repeat: int) -> NearMemoryEvent:
         """Open the rows of an access; says what the clock has to know."""
-        precharges = activates = 0
-        if self.timing.kind == "dram":
-            for offset in offsets:
-                row = offset // self.timing.row_bytes
-                if row != self.open_row:
-                    activates += 1
-                    precharges += self.open_row is not None
-                    self.open_row = row
-        return NearMemoryEvent(len(offsets), precharges, activates)
+        if self.timing.kind != "dram":
+            return NearMemoryEvent(repeat, 0, 0)
+        row = offset // self.timing.row_bytes
+        last = (offset + (repeat - 1) * self.width) // self.timing.row_bytes
+        activates = last - row + (row != self.open_row)
+        precharges = activates - (self.open_row is None)
+        self.open_row = last
+        return NearMemoryEvent(repeat, precharges, activates)

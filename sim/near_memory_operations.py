@@ -33,11 +33,11 @@ class Command:
             raise StateFault(f"repeat count {repeat} is not from 1 to {MAX_REPEAT}")
         return [(self.register + i) % REGISTERS for i in range(repeat)]
 
-    def banks(self, address: int, repeat: int) -> list[int]:
-        """Offsets in the banks, rows opened, the clock told."""
-        offsets = self.units.offsets(address, repeat)
-        self.note(self.units.visit(offsets))
-        return offsets
+    def bank(self, address: int, repeat: int) -> int:
+        """Offset in the banks, rows opened, the clock told."""
+        offset = self.units.offset(address, repeat)
+        self.note(self.units.visit(offset, repeat))
+        return offset
 
     def scratchpad(self, address: int, size: int, alignment: int, *, write: bool) -> slice:
         """The bytes of a scratchpad access; raises ``MemoryFault`` unless they are there."""
@@ -142,8 +142,7 @@ def _load(command: Command) -> Operation:
 
     def load(address: int, repeat: int) -> None:
         numbers = command.numbers(repeat)
-        for number, offset in zip(numbers, command.banks(address, repeat), strict=True):
-            units.g[:, number] = units.load(offset)
+        units.g[:, numbers] = units.load(command.bank(address, repeat), repeat)
 
     return load
 
@@ -153,11 +152,10 @@ def _store(command: Command) -> Operation:
 
     def store(address: int, repeat: int) -> None:
         numbers, lanes = command.numbers(repeat), units.active()
-        for number, offset in zip(numbers, command.banks(address, repeat), strict=True):
-            values = units.h[:, number]
-            if relu:
-                values = lanes.largest(values, np.zeros_like(values))
-            units.store(offset, values)
+        offset, values = command.bank(address, repeat), units.h[:, numbers]
+        if relu:
+            values = lanes.largest(values, np.zeros_like(values))
+        units.store(offset, values)
 
     return store
 
@@ -181,8 +179,8 @@ def _combine(command: Command) -> Operation:
             "ox.nm.mul": lanes.multiply,
             "ox.nm.max": lanes.largest,
         }
-        for number, offset in zip(numbers, command.banks(address, repeat), strict=True):
-            units.h[:, number] = operation[name](units.g[:, number], units.load(offset))
+        data = units.load(command.bank(address, repeat), repeat)
+        units.h[:, numbers] = operation[name](units.g[:, numbers], data)
 
     return combine
 
@@ -193,9 +191,10 @@ def _accumulate(command: Command) -> Operation:
     def accumulate(address: int, repeat: int) -> None:
         numbers, lanes = command.numbers(repeat), units.active()
         total = _sums(command)
-        for i, offset in enumerate(command.banks(address, repeat)):
+        data = units.load(command.bank(address, repeat), repeat)
+        for i in range(repeat):
             factor = units.s[i] if scalar else units.g[:, i]
-            total = lanes.accumulate(units.load(offset), factor, total)
+            total = lanes.accumulate(data[:, i], factor, total)
         if lanes is BYTES:
             shape = (units.units, ACCUMULATOR, units.width)
             data = total.view(np.int8).reshape(shape)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from oxegg.costmodels import Machine, timing
 from oxegg.sim.blocks import Decoded
-from oxegg.sim.memory import LINE_SHIFT, NEAR_MEMORY_BASE, SPM_BASE
+from oxegg.sim.memory import DRAM_BASE, LINE_SHIFT, SPM_BASE
 from oxegg.sim.plans import TICKS, Costs, scalar_registers
 from oxegg.sim.recording import SimtTime, Span
 from oxegg.sim.simt_run import Issued
@@ -154,7 +154,7 @@ class Playback:
 
     def _requests(self, one: Issued) -> int:
         """Scratchpad: as many accesses as meet in one of the L banks; elsewhere one per line."""
-        if all(SPM_BASE <= address < NEAR_MEMORY_BASE for address, _ in one.accesses):
+        if all(SPM_BASE <= address < DRAM_BASE for address, _ in one.accesses):
             words = {address >> BANK_SHIFT for address, _ in one.accesses}
             return max(Counter(word % self.machine.lanes(32) for word in words).values())
         return len({address >> LINE_SHIFT for address, _ in one.accesses})

@@ -6,21 +6,28 @@ sends the commands of every group, and leaves the mode: until then it touches no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
-from oxegg.emit.banked import banks_of, near_memory_of, part_bytes
+from oxegg.emit.banked import (
+    GROUP,
+    BankLayout,
+    banks_of,
+    near_memory_of,
+    part_bytes,
+    side_by_side,
+)
+from oxegg.emit.constants import fits_immediate
 from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.lowering.staging import LINE, STAGING
-from oxegg.emit.physical import Buffer, Value, walk
+from oxegg.emit.physical import Buffer, PhysicalProgram, Value, walk
 from oxegg.emit.program import MemoryRef, Register
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.types import I8, ElementType, value_to_bits
 from oxegg.rules.near_memory import LANES, SUMS
 
-GROUP = 8  # registers of each kind in a unit, and the most accesses of one command
 SUM_BYTES = 4
 SUMS_PLACE = "sums of the units"
 BYTE_SUMS = 4  # registers that hold the sums of one register of 8-bit products
@@ -77,9 +84,8 @@ class Pass:
         return BYTE_SUMS if SUMS[self.source.form].factor is I8 else 1
 
 
-def plan(stage: Stage) -> Pass:
-    """The pass of a near-memory stage; raises ``EmitError`` for numbers that must be computed."""
-    (store,) = stage.stores
+def plan(store: Value) -> Pass:
+    """What a near-memory store does; raises ``EmitError`` for numbers that must be computed."""
     (source,) = store.operands
     assert store.access is not None
     if source.kind == "bank sum":
@@ -126,6 +132,23 @@ def group_commands(planned: Pass, count: int) -> list[Command]:
     return [*commands, Command("ox.nm.st", 0, planned.output.name, count)]
 
 
+def bank_layouts(program: PhysicalProgram, machine: Machine) -> Mapping[str, BankLayout]:
+    """Where the banked arrays of a program lie, by name: those of one pass side by side.
+
+    Raises ``EmitError`` when the banks are too small.
+    """
+    frames: list[dict[str, Buffer]] = []
+    for store in program.stores:
+        if store.space != "h":
+            continue
+        frame = {buffer.name: buffer for buffer in plan(store).buffers}
+        for other in [f for f in frames if f.keys() & frame.keys()]:
+            frames.remove(other)
+            frame = other | frame
+        frames.append(frame)
+    return side_by_side([list(frame.values()) for frame in frames], machine) if frames else {}
+
+
 def group_counts(planned: Pass, machine: Machine) -> tuple[int, int]:
     """Whole groups, and the accesses of a last smaller one."""
     accesses = part_bytes(planned.buffers[0].bytes, machine) // near_memory_of(machine).width_bytes
@@ -133,22 +156,20 @@ def group_counts(planned: Pass, machine: Machine) -> tuple[int, int]:
 
 
 def near_memory_bytes(stage: Stage, machine: Machine) -> int:
-    """Bytes of scratchpad for a stage; raises ``EmitError`` if the banks are too small."""
-    planned, near = plan(stage), near_memory_of(machine)
-    if sum(part_bytes(b.bytes, machine) + LINE for b in planned.buffers) > near.bank_bytes:
-        raise EmitError("the arrays don't fit into the banks")
+    """Bytes of scratchpad for a stage."""
+    planned = plan(stage.stores[0])
     sums = planned.sum_registers * banks_of(machine) * SUM_BYTES
     return sum(_room(planned, name, machine) for name in planned.numbers) + _lines(sums)
 
 
-def lower_near_memory(emitter: Emitter, stage: Stage) -> None:
+def lower_near_memory(emitter: Emitter, stage: Stage, layouts: Mapping[str, BankLayout]) -> None:
     """The commands of a stage between the core's own work before and after them."""
-    _Lowering(emitter, plan(stage)).lower()
+    _Lowering(emitter, plan(stage.stores[0]), layouts).lower()
 
 
 class _Lowering:
-    def __init__(self, emitter: Emitter, planned: Pass) -> None:
-        self.emitter, self.plan = emitter, planned
+    def __init__(self, emitter: Emitter, planned: Pass, layouts: Mapping[str, BankLayout]) -> None:
+        self.emitter, self.plan, self.layouts = emitter, planned, layouts
         self.machine = emitter.machine
         self.width = near_memory_of(self.machine).width_bytes
         self.places: dict[str, Register] = {}
@@ -206,8 +227,11 @@ class _Lowering:
     def _group(self, count: int) -> None:
         self._send(group_commands(self.plan, count))
         for buffer in self.plan.buffers:
-            pointer = self.places[buffer.name]
-            self.emitter.emit("addi", pointer, pointer, count * self.width)
+            pointer, stride = self.places[buffer.name], self.layouts[buffer.name].stride
+            if fits_immediate(stride):
+                self.emitter.emit("addi", pointer, pointer, stride)
+            else:
+                self.emitter.emit("add", pointer, pointer, self.emitter.integer(stride))
 
     def _send(self, commands: Sequence[Command]) -> None:
         emitter = self.emitter

@@ -10,7 +10,11 @@ from oxegg.emit.constants import fits_immediate, materialize_constant
 from oxegg.emit.loop_tree import build
 from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.lowering.loops import Stage as StageLowering
-from oxegg.emit.lowering.near_memory import lower_near_memory, near_memory_bytes
+from oxegg.emit.lowering.near_memory import (
+    bank_layouts,
+    lower_near_memory,
+    near_memory_bytes,
+)
 from oxegg.emit.lowering.scalar import normalize
 from oxegg.emit.lowering.staging import STAGING, lower_staged, staging_bytes
 from oxegg.emit.lowering.ties import resolve
@@ -35,6 +39,7 @@ def lower(
     """Loop tree of instructions. ``exact`` keeps the source's order of every reduction."""
     physical = with_staging(physical, stages, machine)
     _check_banks(physical)
+    layouts = bank_layouts(physical, machine)
     bases: dict[str, Register] = {}
     emitter = Emitter(machine, bases, exact)
     arguments = _arguments(emitter, physical)
@@ -47,7 +52,7 @@ def lower(
         emitter.written = {s.access.buffer.name for s in stage.stores if s.access}
         body, emitter.body = emitter.body, []
         if stage.near_memory:
-            lower_near_memory(emitter, stage)
+            lower_near_memory(emitter, stage, layouts)
         elif nest.blocks:
             lower_staged(emitter, stage, nest)
         else:

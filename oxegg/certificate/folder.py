@@ -21,7 +21,7 @@ from oxegg.certificate.checker import check_chains
 from oxegg.certificate.object_text import text_section
 from oxegg.certificate.terms import Node, Terms
 from oxegg.costmodels import Machine, load_machine
-from oxegg.emit.banked import in_banks
+from oxegg.emit.banked import BankLayout
 from oxegg.errors import OxeggError, UsageError, VerificationError
 from oxegg.ir import Kernel, Term, parse, pointwise
 from oxegg.ir.types import BOOL, TYPES, U8
@@ -29,7 +29,7 @@ from oxegg.rules import all_rules
 from oxegg.rules.evidence import current, sufficient
 from oxegg.rules.load import load_all
 from oxegg.rules.pattern import Rule
-from oxegg.sim import Buffer, call
+from oxegg.sim import Buffer, Turns, call
 from oxegg.verify import check, input_sets
 
 Array = npt.NDArray[Any]
@@ -161,7 +161,7 @@ def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str
     kernel, machine = parse(certificate["text"]), load_machine(folder / MACHINE_FILE)
     code = text_section((folder / f"{certificate['kernel']}.o").read_bytes())
     scratch = (certificate["scratch_bytes"], certificate["scratch_place"])
-    banked = frozenset(certificate["banked"])
+    banked = {name: BankLayout(**fields) for name, fields in certificate["banked"].items()}
     run = _Run(kernel, machine, code, certificate["place"], scratch, banked)
     mode, points = certificate["mode"], 0
     first: list[Array] = []
@@ -189,7 +189,7 @@ class _Run:
     code: bytes
     place: str
     scratch: tuple[int, Any]
-    banked: frozenset[str]
+    banked: Mapping[str, BankLayout]
 
     def arguments(self, inputs: Sequence[Array]) -> list[Any]:
         given: list[Any] = []
@@ -208,7 +208,10 @@ class _Run:
 
     def _placed(self, name: str, data: Array | int) -> Buffer:
         if name in self.banked:
-            return Buffer(in_banks(data, self.machine), "near_memory")
+            layout = self.banked[name]
+            chunks = layout.bytes if isinstance(data, int) else layout.pack(data)
+            turns = Turns(layout.offset, layout.chunk, layout.stride)
+            return Buffer(chunks, "near_memory", turns=turns)
         place: Any = self.place
         return Buffer(data, place)
 
@@ -220,8 +223,9 @@ class _Run:
             kind = output.value.type.numpy
             stored = np.dtype(np.uint8) if kind == np.bool_ else kind
             shape = [axis.size for axis in output.layout]
-            size = int(np.prod(shape, dtype=np.int64)) * output.value.type.bytes
-            data = np.asarray(raw).reshape(-1).view(np.uint8)[:size]  # in banks zeros follow
+            data = np.asarray(raw).reshape(-1).view(np.uint8)
+            layout = self.banked.get(f"output {output.name}")
+            data = layout.unpack(data) if layout else data
             arrays.append(data.view(stored).astype(kind).reshape(shape))
         return arrays
 

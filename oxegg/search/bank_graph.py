@@ -7,8 +7,16 @@ from dataclasses import replace
 from oxegg.costmodels import Machine, row_cycles, timing
 from oxegg.egraph.near_memory_rules import RESULTS
 from oxegg.egraph.readout import PhysicalGraph
-from oxegg.emit.lowering.near_memory import GROUP, Pass, group_commands, group_counts, plan
+from oxegg.emit.banked import GROUP, BankLayout, near_memory_of
+from oxegg.emit.lowering.near_memory import (
+    Pass,
+    bank_layouts,
+    group_commands,
+    group_counts,
+    plan,
+)
 from oxegg.emit.nest import Nest
+from oxegg.emit.physical import PhysicalProgram
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 
@@ -26,26 +34,31 @@ def bank_nest(stage: Stage) -> Nest:
     return Nest(tuple(stage.axes), 1, segments=False)
 
 
-def pass_cycles(stage: Stage, machine: Machine) -> float | None:
+def pass_cycles(program: PhysicalProgram, stage: Stage, machine: Machine) -> float | None:
     """Cycles of a near-memory stage; None where it can't be lowered."""
     try:
-        planned = plan(stage)
+        planned = plan(stage.stores[0])
+        layouts = bank_layouts(program, machine)
     except EmitError:
         return None
     groups, rest = group_counts(planned, machine)
     mode = 2 * timing(machine, "ox.nm.on").occupancy
     tail = _group_cycles(planned, rest, machine) if rest else 0.0
-    return mode + groups * _group_cycles(planned, GROUP, machine) + tail
+    layout = layouts[planned.buffers[0].name]
+    return mode + groups * _group_cycles(planned, GROUP, machine) + tail + _rows(layout, machine)
 
 
 def _group_cycles(planned: Pass, count: int, machine: Machine) -> float:
-    """Accesses of all banks at once, and rows that are opened when commands change arrays."""
+    """Accesses of all banks at once, their rows open."""
     commands = group_commands(planned, count)
-    near = machine.near_memory
-    assert near is not None
     busy = sum(timing(machine, c.name, repeat=c.repeat).occupancy for c in commands)
-    walked = [command.place for command in commands if command.in_banks]
-    changes = sum(a != b for a, b in zip(walked, [*walked[1:], walked[0]], strict=True))
-    if near.kind == "dram":
-        busy += changes * row_cycles(machine, precharges=1, activates=1)
     return max(float(busy), ISSUE_CYCLES * len(commands))
+
+
+def _rows(layout: BankLayout, machine: Machine) -> float:
+    """Cycles to open the rows that arrays side by side lie in, one after the other."""
+    near = near_memory_of(machine)
+    if near.kind != "dram":
+        return 0.0
+    rows = layout.chunks * layout.stride / near.row_bytes
+    return rows * row_cycles(machine, precharges=1, activates=1)

@@ -97,7 +97,7 @@ def certificate(
         "machine": report["machine"],
         "mode": report["mode"],
         "place": report["place"],
-        "banked": report["banked"],
+        "banked": {n: asdict(at) for n, at in sorted(found.best.runner.layouts.items())},
         "text": to_text(found.kernel),
         "scratch_bytes": scratch_layout(program)[1] if program.scratch else 0,
         "scratch_place": found.best.runner.scratch_place,

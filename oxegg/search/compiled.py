@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from oxegg.certificate.folder import MACHINE_FILE, render, sha256
 from oxegg.certificate.folder import NAME as CERTIFICATE
-from oxegg.emit.banked import banks_of, part_bytes
 from oxegg.emit.executable import (
     BankedBuffer,
     FloatScalar,
@@ -37,7 +36,7 @@ from oxegg.ir.types import BOOL, U8, value_to_bits
 from oxegg.report import render_html
 from oxegg.search.certify import certificate
 from oxegg.search.driver import Search, timing_inputs
-from oxegg.sim.memory import LINE, NEAR_MEMORY_BASE, SPM_BASE
+from oxegg.sim.memory import NEAR_MEMORY_BASE, SPM_BASE
 from oxegg.verify import analyse
 
 Array = npt.NDArray[Any]
@@ -85,7 +84,8 @@ class CompiledKernel:
             dtype = output.value.type.numpy.name
             parameters.append(Parameter(output.name, dtype, shape or (1,), "output"))
         scratch = scratch_layout(program)[1] if program.scratch else 0
-        banked = {name.removeprefix("output ") for name in program.banked}
+        layouts = self.search.best.runner.layouts
+        banked = {name.removeprefix("output "): at for name, at in layouts.items()}
         return header(self.kernel.name, parameters, scratch, banked)
 
     @cached_property
@@ -108,17 +108,15 @@ class CompiledKernel:
         return executable(self.search.best.code.code, arguments)
 
     def _in_banks(self, arguments: Sequence[Any]) -> list[Any]:
-        """The arguments, those that lie in near-memory banks one after the other there."""
+        """The arguments, those that lie in near-memory banks carried there."""
         runner = self.search.best.runner
         program, near = runner.program, runner.machine.near_memory
-        address, placed = NEAR_MEMORY_BASE, list(arguments)
+        placed = list(arguments)
         for number, item in enumerate((*program.inputs, *program.outputs)):
-            if near is None or not isinstance(item, Buffer) or item.name not in program.banked:
-                continue
-            part = part_bytes(item.bytes, runner.machine)
-            banks = banks_of(runner.machine)
-            placed[number] = BankedBuffer(placed[number], address, part, banks, near.bank_bytes)
-            address += -(-part // LINE) * LINE
+            layout = runner.layouts.get(item.name) if isinstance(item, Buffer) else None
+            if layout is not None and near is not None:
+                address = NEAR_MEMORY_BASE + layout.offset
+                placed[number] = BankedBuffer(placed[number], address, layout, near.bank_bytes)
         return placed
 
     def _expected(self, inputs: Sequence[Array]) -> list[OutputBuffer]:

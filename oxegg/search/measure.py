@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from oxegg.costmodels import Machine
-from oxegg.emit.banked import in_banks
+from oxegg.emit.banked import BankLayout
+from oxegg.emit.lowering.near_memory import bank_layouts
 from oxegg.emit.lowering.program import ALIGNMENT, scratch_layout
 from oxegg.emit.physical import Buffer as ArrayBuffer
 from oxegg.emit.physical import PhysicalProgram
 from oxegg.ir.term import Kernel
 from oxegg.ir.types import U8
-from oxegg.sim import Buffer, CallResult, call
+from oxegg.sim import Buffer, CallResult, Turns, call
 from oxegg.sim.domain import Domain
 
 Array = npt.NDArray[Any]
@@ -53,8 +55,13 @@ class Runner:
     def _placed(self, buffer: ArrayBuffer, data: Array | int) -> Buffer:
         """An array, or so many bytes, where the program expects it."""
         if buffer.name in self.program.banked:
-            return Buffer(in_banks(data, self.machine), "near_memory")
+            return in_banks(self.layouts[buffer.name], data)
         return Buffer(data, self.place)
+
+    @cached_property
+    def layouts(self) -> Mapping[str, BankLayout]:
+        """Where the arrays in near-memory banks lie, by name."""
+        return bank_layouts(self.program, self.machine)
 
     @property
     def scratch_place(self) -> Place:
@@ -75,7 +82,8 @@ class Runner:
         arrays: list[Array] = []
         for i, (shape, dtype) in enumerate(zip(self.output_shapes, self.output_types, strict=True)):
             raw = np.asarray(result.arrays[first + i]).reshape(-1).view(np.uint8)
-            raw = raw[: self.program.outputs[i].bytes]  # in banks zeros follow
+            layout = self.layouts.get(self.program.outputs[i].name)
+            raw = layout.unpack(raw) if layout else raw
             stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
             arrays.append(raw.view(stored).astype(dtype).reshape(shape))
         return arrays
@@ -86,6 +94,12 @@ class Runner:
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
         return self.results(self.call(inputs, timing=False))
+
+
+def in_banks(layout: BankLayout, data: Array | int) -> Buffer:
+    """An array, or memory for one, in near-memory banks."""
+    chunks = layout.bytes if isinstance(data, int) else layout.pack(data)
+    return Buffer(chunks, "near_memory", turns=Turns(layout.offset, layout.chunk, layout.stride))
 
 
 def place_of(kernel: Kernel, machine: Machine, wanted: str) -> Place:

@@ -76,7 +76,7 @@ def rank(
     the two best strips.
     """
     if stage.near_memory:
-        cycles = pass_cycles(stage, machine)
+        cycles = pass_cycles(program, stage, machine)
         return [] if cycles is None else [Ranked(bank_nest(stage), cycles)]
     space = _Space(stage, machine)
     costs: dict[Nest, float] = {}

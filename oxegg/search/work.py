@@ -34,14 +34,14 @@ def kernel_roofline(
     Bytes are those of inputs and outputs, each once; operations those that extraction chose.
     """
     gathered = _gathered(program)
-    read = sum(
-        min(b.bytes, gathered.get(b.name, b.bytes)) for b in program.inputs if isinstance(b, Buffer)
-    )
     arrays = [b for b in (*program.inputs, *program.outputs) if isinstance(b, Buffer)]
-    banked = sum(b.bytes for b in arrays if b.name in program.banked)
-    written = sum(b.bytes for b in program.outputs if b.name not in program.banked)
-    # What units in the banks write passes no port of the core: like what they read.
-    read += sum(b.bytes for b in program.outputs if b.name in program.banked)
+    read = sum(min(b.bytes, gathered.get(b.name, b.bytes)) for b in arrays if b.role == "input")
+    written = sum(b.bytes for b in program.outputs)
+    banked = [b for b in arrays if b.name in program.banked]
+    in_banks = Traffic(
+        sum(b.bytes for b in banked if b.role == "input"),
+        sum(b.bytes for b in banked if b.role == "output"),
+    )
     traffic = Traffic(read, written)
     operations: dict[tuple[str, int], int] = {}
     engines = {"scalar", "vector"}
@@ -59,7 +59,7 @@ def kernel_roofline(
         spm=traffic if place == "spm" else Traffic(),
         dram=traffic if place == "dram" else Traffic(),
         copied=copied,
-        bank_bytes=banked,
+        banks=in_banks,
         operations=operations,
     )
     return roofline(machine, work, engines=frozenset(engines))

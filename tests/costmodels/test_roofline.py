@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 
 from oxegg.costmodels import KernelWork, Traffic, load_machine, machine_names, roofline, timing
+from oxegg.costmodels.bank_bound import bank_cycles
 from oxegg.costmodels.roofline import KINDS, vector_cycles
 from oxegg.errors import UsageError
 
@@ -70,11 +71,24 @@ def test_gemm_is_bound_by_the_best_engine() -> None:
 
 def test_banks_multiply_bandwidth_for_what_lies_in_them() -> None:
     work = KernelWork(
-        dram=Traffic(read=1 << 20), bank_bytes=1 << 20, operations={("mac_int", 8): 1 << 20}
+        dram=Traffic(read=1 << 20),
+        banks=Traffic(read=1 << 20),
+        operations={("mac_int", 8): 1 << 20},
     )
     near, far = roofline(CARD, work), roofline(CARD, work, engines=CODE)
     assert near.limit == "near memory"
-    assert 15.9 < far.cycles / near.cycles < 16.1
+    assert CARD.near_memory is not None
+    sustained = CARD.near_memory.multiplier * CARD.near_memory.efficiency
+    assert far.cycles / near.cycles == pytest.approx(sustained, rel=1e-2)
+    assert 11 < sustained < 11.5
+
+
+def test_stores_into_banks_and_broadcasts_take_time_of_their_own() -> None:
+    size = 1 << 20
+    read = bank_cycles(CARD, size, 0)
+    assert bank_cycles(CARD, 0, size) > 2 * read  # 15 ns of recovery after 8 accesses of 1 ns
+    assert bank_cycles(CARD, size, 0, shared=size) > 1.1 * read
+    assert bank_cycles(CARD, 2 * size, 0) == pytest.approx(2 * read, rel=1e-2)
 
 
 def test_copies_need_no_load_port_where_dma_is_allowed() -> None:

@@ -12,12 +12,15 @@ import oxegg
 from oxegg import sim
 from oxegg.certificate.folder import check_folder
 from oxegg.costmodels import load_machine
+from oxegg.costmodels.bank_bound import bank_cycles
 from oxegg.emit.backend import generate
-from oxegg.emit.banked import banks_of, in_banks
-from oxegg.emit.lowering.near_memory import GROUP, group_commands, group_counts, plan
+from oxegg.emit.banked import GROUP, banks_of, side_by_side
+from oxegg.emit.lowering.near_memory import group_commands, group_counts, plan
 from oxegg.emit.lowering.program import lower, with_staging
+from oxegg.emit.physical import Buffer
 from oxegg.emit.stages import Stage
 from oxegg.frontend import lower as lower_source
+from oxegg.ir.types import F32
 from oxegg.search.bank_graph import bank_nest
 from oxegg.search.driver import EFFORTS, Job, runner_for, saturate_for
 from oxegg.search.measure import Runner
@@ -154,6 +157,7 @@ def test_files_work_on_their_own(tmp_path: Any) -> None:
     assert kernel.report["engine"] == "near_memory"
     kernel.write(tmp_path)
     assert "x: input, float32, 3001, in near-memory banks" in kernel.header_text
+    assert "chunks of 256 bytes 768 bytes apart" in kernel.header_text
     assert sim.run_elf(tmp_path / "axpy.elf", load_machine("ox-edge")).exit_code == 0
     assert any(finding.name == "machine code" for finding in check_folder(tmp_path))
 
@@ -161,17 +165,32 @@ def test_files_work_on_their_own(tmp_path: Any) -> None:
 def test_banks_hold_equal_parts_and_zeros_behind() -> None:
     machine = load_machine("ox-edge")
     values = np.arange(1, 100, dtype=np.float32)
-    data = in_banks(values, machine)
-    parts = data.view(np.float32).reshape(banks_of(machine), -1)
-    assert parts.shape[1] * 4 % 32 == 0
+    arrays = [Buffer(name, F32, 99, "input", 0) for name in "xy"]
+    x, y = side_by_side([arrays], machine).values()
+    chunks = x.pack(values).view(np.float32).reshape(banks_of(machine), -1)
+    parts = chunks[:, : x.part // 4]
+    assert x.part % 32 == 0
     np.testing.assert_array_equal(parts.reshape(-1)[:99], values)
-    assert not parts.reshape(-1)[99:].any()
+    assert not chunks[:, x.part // 4 :].any()
+    np.testing.assert_array_equal(x.unpack(x.pack(values)).view(np.float32), values)
+    assert (y.offset - x.offset, y.stride) == (x.chunk, 2 * x.chunk)
+
+
+def test_arrays_of_one_pass_share_the_rows_of_the_memory() -> None:
+    """Rows are opened as often as there are rows, not for each command."""
+    machine = load_machine("ox-card")
+    run = on_units(axpy, "f32", "ox-card", 65536)
+    inputs = [np.float32(2), *np.ones((2, 65536), np.float32)]
+    cycles = run.call([np.asarray(value) for value in inputs], timing=True).cycles
+    assert cycles is not None
+    least = bank_cycles(machine, 2 * 4 * 65536, 4 * 65536)
+    assert least <= cycles <= 1.25 * least
 
 
 def test_groups_cover_every_access_once() -> None:
     machine = load_machine("ox-card")
     stage = Stage(on_units(chain, "f32", "ox-card", 20011).program.stores)
-    planned = plan(stage)
+    planned = plan(stage.stores[0])
     groups, rest = group_counts(planned, machine)
     accesses = -(-20011 * 4 // 32 // banks_of(machine))
     assert groups * GROUP + rest in (accesses, accesses + 1)
