@@ -1,6 +1,11 @@
 """Why an instruction can't complete: faults that become traps, and faults that stop a run."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Literal
+
+Kind = Literal["fetch", "load", "store"]
+"""What an access wants of memory."""
 
 
 class Cause(IntEnum):
@@ -18,6 +23,11 @@ class Cause(IntEnum):
     FETCH_PAGE = 12
     LOAD_PAGE = 13
     STORE_PAGE = 15
+
+
+ACCESS_FAULTS: Mapping[Kind, Cause] = {
+    "fetch": Cause.FETCH_ACCESS, "load": Cause.LOAD_ACCESS, "store": Cause.STORE_ACCESS,
+}  # fmt: skip
 
 
 class Fault(Exception):

@@ -1,17 +1,28 @@
 """The privileged state of a hart: modes M, S and U, traps, and the control registers around them.
 
 As "The RISC-V Instruction Set Manual, Volume II" has it, with what a small machine may leave out:
-no interrupt sources besides software's own bits in mip, float and vector state that is always dirty
-when it is on, and physical memory protection whose registers can be written but protect nothing.
-Virtual memory (Sv39) is in ``oxegg.sim.paging``.
+no interrupt sources besides software's own bits in mip, and float and vector state that is always
+dirty when it is on. Virtual memory (Sv39) is in ``oxegg.sim.paging``, physical memory protection in
+``oxegg.sim.protection``.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from oxegg.isa.registers import CSR_NUMBERS
 from oxegg.sim.faults import Cause, IllegalInstruction
 from oxegg.sim.paging import NUMBER_BITS, Space
+from oxegg.sim.protection import (
+    ADDRESS_BITS,
+    ADDRESSES,
+    CONFIGS,
+    Protection,
+    address_is_locked,
+    protection,
+    written_config,
+)
 from oxegg.sim.state import State
 
 U64 = (1 << 64) - 1
@@ -46,7 +57,7 @@ WRITABLE: Mapping[str, int] = {
     "mtvec": U64 - 2, "mcounteren": 7, "menvcfg": 1, "mcountinhibit": 0,
     "sscratch": U64, "sepc": EVEN, "scause": U64, "stval": U64, "stvec": U64 - 2,
     "scounteren": 7, "senvcfg": 1, "satp": 15 << 60 | (1 << NUMBER_BITS) - 1, "misa": 0,
-    "pmpcfg0": U64, "pmpcfg2": U64, **{f"pmpaddr{i}": (1 << 54) - 1 for i in range(16)},
+    **dict.fromkeys(CONFIGS, U64), **dict.fromkeys(ADDRESSES, (1 << ADDRESS_BITS) - 1),
     "tselect": 0, "tdata1": 0, "tdata2": 0, "tdata3": 0,
     **{f"mhpmcounter{i}": 0 for i in range(3, 32)}, **{f"mhpmevent{i}": 0 for i in range(3, 32)},
     "mvendorid": 0, "marchid": 0, "mimpid": 0, "mhartid": 0, "mconfigptr": 0,
@@ -71,9 +82,12 @@ class Hart:
     status: int = 0
     registers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WRITABLE, 0))
     _counter_offsets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
+    _protections: dict[bool, Protection | None] = field(default_factory=dict[bool, Any])
+    """Of machine mode (True) and of the others."""
 
     def __post_init__(self) -> None:
         self.registers["misa"] = MISA
+        self._set_protection()
         self._set_status(0)
 
     # Control registers
@@ -81,7 +95,7 @@ class Hart:
     def read_csr(self, number: int) -> int:
         """Value of a control register; raises ``IllegalInstruction`` where it can't be read."""
         name = self._guard(number)
-        read = self._special_reads().get(name)
+        read = self._special_reads.get(name)
         if read is not None:
             return read() & U64
         return self.registers[name] if name in self.registers else self.state.read_csr(number)
@@ -91,7 +105,7 @@ class Hart:
         name = self._guard(number)
         if number >> 10 == 3:
             raise IllegalInstruction(f"CSR {name} is read-only")
-        write = self._special_writes().get(name)
+        write = self._special_writes.get(name)
         if write is not None:
             write(value)
         elif name in self.registers:
@@ -120,6 +134,7 @@ class Hart:
         both = self.registers["mcounteren"] & self.registers["scounteren"]
         return bool(enables.get(self.privilege, both) >> bit & 1)
 
+    @cached_property
     def _special_reads(self) -> Mapping[str, Callable[[], int]]:
         """Registers whose value is computed."""
         return {
@@ -133,11 +148,17 @@ class Hart:
             },
         }
 
+    @cached_property
     def _special_writes(self) -> Mapping[str, Callable[[int], None]]:
         """Registers whose writes do more than to keep the value."""
         return {
             "mstatus": self._set_status,
             "satp": self._set_satp,
+            **{name: lambda value, name=name: self._set_config(name, value) for name in CONFIGS},
+            **{
+                name: lambda value, number=number: self._set_address(number, value)
+                for number, name in enumerate(ADDRESSES)
+            },
             "sstatus": lambda value: self._set_status(
                 self.status & ~SUPERVISOR_STATUS | value & SUPERVISOR_STATUS
             ),
@@ -195,17 +216,35 @@ class Hart:
         )
 
     def _space(self, privilege: int) -> Space | None:
-        satp = self.registers["satp"]
-        if privilege == MACHINE or satp >> 60 == BARE:
+        satp, protected = self.registers["satp"], self._protections[privilege == MACHINE]
+        physical = privilege == MACHINE or satp >> 60 == BARE
+        if physical and protected is None:
             return None
-        root = satp & (1 << NUMBER_BITS) - 1
-        return Space(root, privilege == USER, bool(self._bit(SUM)), bool(self._bit(MXR)))
+        root = None if physical else satp & (1 << NUMBER_BITS) - 1
+        user = privilege == USER
+        return Space(root, user, bool(self._bit(SUM)), bool(self._bit(MXR)), protected)
 
     def _set_space(self) -> None:
         """Number the present spaces by what translated code depends on."""
-        code = self.code_space()
-        mode = 0 if code is None else 2 if code.user else 1
-        self.state.space = mode | (self.data_space() is not None) << 2
+        mode = 0 if self.code_space() is None else 1 + self.privilege
+        self.state.space = mode | (self.data_space() is not None) << 3
+
+    # Physical memory protection
+
+    def _set_config(self, name: str, value: int) -> None:
+        self.registers[name] = written_config(self.registers[name], value)
+        self._set_protection()
+
+    def _set_address(self, number: int, value: int) -> None:
+        if not address_is_locked(self.registers, number):
+            self.registers[ADDRESSES[number]] = value & WRITABLE[ADDRESSES[number]]
+        self._set_protection()
+
+    def _set_protection(self) -> None:
+        self._protections = {
+            machine: protection(self.registers, machine=machine) for machine in (False, True)
+        }
+        self._set_space()
 
     # Traps
 

@@ -9,9 +9,11 @@ from oxegg.sim.blocks import SIMT, Decoded
 from oxegg.sim.faults import Cause, EnvironmentCall, IllegalInstruction
 from oxegg.sim.flags import FLAG_CSRS, FlagsObserved
 from oxegg.sim.machine_mode import MACHINE, SUPERVISOR, Hart
+from oxegg.sim.protection import ADDRESSES, CONFIGS
 from oxegg.sim.state import State
 
 SATP = CSR_NUMBERS["satp"]
+PROTECTION = frozenset(CSR_NUMBERS[name] for name in (*CONFIGS, *ADDRESSES))
 
 
 @dataclass(frozen=True)
@@ -87,4 +89,6 @@ class SpecialInstructions:
             state.x[rd] = old
         if number == SATP:
             self._forget_virtual(decoded)
+        elif number in PROTECTION:
+            self.forget(decoded)
         state.refresh()

@@ -148,7 +148,7 @@ class Translator:
         if pc & 1:
             raise MemoryFault(f"misaligned jump to {pc:#x}", Cause.FETCH_MISALIGNED, pc)
         space = self.hart.code_space() if self.hart is not None else None
-        place = pc if space is None else space.physical(memory, pc, "fetch")
+        place = pc if space is None else space.physical(memory, pc, "fetch", 2)
         region = memory.holder(place, 2)
         if region is None or not region.executable:
             reason = "nothing is mapped there" if region is None else "the jump target is data"
@@ -168,13 +168,18 @@ class Translator:
 
         decoded, place = self._sites[site]
         record = decoded.record
-        if self.state.space and (record.memory or record.is_custom):
-            raise StateFault("only scalar accesses go through virtual memory")
+        virtual = self._scalar_memory()
+        if record.is_custom and isinstance(virtual, VirtualMemory):
+            raise StateFault("OXM-1's engines have no virtual memory")
 
         def note(event: Event) -> None:
             self.events.append((place, event))
 
         access = Access(self.state.memory, self.timed, note)
+        if isinstance(virtual, VirtualMemory):
+            from oxegg.sim.virtual_vector import VirtualAccess
+
+            access = VirtualAccess(self.state.memory, self.timed, note, virtual)
         if record.is_custom:
             from oxegg.sim.custom import compile_custom
 

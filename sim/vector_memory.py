@@ -29,14 +29,15 @@ class Access:
     report: Callable[[int], None]
     """Told how many lines a DRAM access touched first (-1: none of it was DRAM)."""
 
-    def block(self, address: int, size: int, alignment: int, *, write: bool) -> None:
-        """Check ``size`` consecutive bytes."""
+    def block(self, address: int, size: int, alignment: int, *, write: bool) -> slice | Array:
+        """Check ``size`` consecutive bytes; gives their places in memory."""
         table = self.memory.timed if self.timed else self.memory.functional
         first, last = address >> LINE_SHIFT, (address + size - 1 >> LINE_SHIFT) + 1
         if address & (alignment - 1) or table.count(1, first, last) != last - first:
             new = self.memory.check(address, size, alignment, write=write)
             if self.timed and new >= 0:
                 self.report(new)
+        return slice(address, address + size)
 
     def certain(self, start: int, stop: int) -> bool:
         """Whether all bytes of a range may be accessed without telling the clock."""
@@ -44,18 +45,23 @@ class Access:
         first, last = start >> LINE_SHIFT, (stop - 1 >> LINE_SHIFT) + 1
         return table.count(1, first, last) == last - first
 
-    def scattered(self, addresses: Array, size: int, *, write: bool) -> None:
-        """Check elements of ``size`` bytes at ``addresses`` (int64, modulo 2^64); at least one."""
+    def reachable(self, address: int, size: int) -> bool:
+        """Whether ``size`` consecutive bytes can be read."""
+        return self.memory.holder(address, size) is not None
+
+    def scattered(self, addresses: Array, size: int, *, write: bool) -> Array:
+        """Check elements of ``size`` bytes at ``addresses`` (int64, modulo 2^64; at least one);
+        gives their places in memory."""
         low, high = int(addresses.min()), int(addresses.max()) + size
         aligned = not int(np.bitwise_or.reduce(addresses)) & (size - 1)
         if not aligned or low < 0 or high > self.memory.space:
             self.line_by_line(addresses.view(np.uint64), size, write=write)
-            return
+            return addresses
         # An aligned element lies in one line.
         lines = addresses >> LINE_SHIFT
         table = self.memory.timed_lines if self.timed else self.memory.functional_lines
         if table[lines].all():
-            return
+            return addresses
         region = self.memory.holder(low, high - low)
         if region is None or (write and not region.writable):
             self.line_by_line(addresses.view(np.uint64), size, write=write)
@@ -64,15 +70,11 @@ class Access:
             fresh = lines[touched[lines] == 0]
             touched[fresh] = 1
             self.report(len(np.unique(fresh)))
+        return addresses
 
     def line_by_line(self, addresses: Array, size: int, *, write: bool) -> None:
         """The check of accesses that fault or reach into several regions."""
-        misaligned = np.flatnonzero(addresses & np.uint64(size - 1))
-        if len(misaligned):
-            address = int(addresses[misaligned[0]])
-            cause = Cause.STORE_MISALIGNED if write else Cause.LOAD_MISALIGNED
-            reason = f"misaligned vector element of {size} bytes at {address:#x}"
-            raise MemoryFault(reason, cause, address)
+        refuse_misaligned(addresses, size, write=write)
         total = -1
         for line in np.unique(addresses >> np.uint64(LINE_SHIFT)):
             inside = addresses[addresses >> np.uint64(LINE_SHIFT) == line]
@@ -84,6 +86,16 @@ class Access:
             self.report(total)
 
 
+def refuse_misaligned(addresses: Array, size: int, *, write: bool) -> None:
+    """Raise ``MemoryFault`` for the first of the addresses (uint64) that isn't aligned."""
+    misaligned = np.flatnonzero(addresses & np.uint64(size - 1))
+    if len(misaligned):
+        address = int(addresses[misaligned[0]])
+        cause = Cause.STORE_MISALIGNED if write else Cause.LOAD_MISALIGNED
+        reason = f"misaligned vector element of {size} bytes at {address:#x}"
+        raise MemoryFault(reason, cause, address)
+
+
 def unit_stride(site: Site, access: Access, group: Group, *, write: bool) -> Operation:
     """vle, vse: elements side by side."""
     views, size = site.views, group.width // 8
@@ -92,14 +104,12 @@ def unit_stride(site: Site, access: Access, group: Group, *, write: bool) -> Ope
     tail = None if write else views.tail(group, views.vl)
 
     def load(address: int) -> None:
-        access.block(address, length, size, write=False)
-        data[:] = memory[address : address + length]
+        data[:] = memory[access.block(address, length, size, write=False)]
         if tail is not None:
             tail[:] = ONES
 
     def store(address: int) -> None:
-        access.block(address, length, size, write=True)
-        memory[address : address + length] = data
+        memory[access.block(address, length, size, write=True)] = data
 
     return store if write else load
 
@@ -123,7 +133,7 @@ def elements_at(
         # Element by element, each with all its fields: the order that overlapping stores show.
         spread = starts if fields == 1 else starts[:, None] + steps
         if spread.size:
-            access.scattered(spread.ravel(), size, write=write)
+            spread = access.scattered(spread.ravel(), size, write=write).reshape(spread.shape)
         places = spread >> shift
         if write:
             values = [field[active] for field in data]
@@ -163,18 +173,19 @@ def strided(site: Site, access: Access, group: Group, *, write: bool) -> Operati
 def fault_first(site: Site, access: Access, group: Group) -> Operation:
     """vle*ff: shortens vl to end before the first element that faults; element 0 may not."""
     views, size = site.views, group.width // 8
-    memory, state, step = access.memory, views.state, size * group.operand.fields
+    state, step = views.state, size * group.operand.fields
     inner = elements_at(site, access, group, _unit_offsets(site, group), write=False)
 
     def reachable(address: int) -> int:
         """Elements before the first active one that faults."""
-        if not address & (size - 1) and memory.holder(address, views.vl * step):
+        if not address & (size - 1) and access.reachable(address, views.vl * step):
             return views.vl
         for i in np.flatnonzero(views.mask()).tolist():
             start = (address + i * step) & U64
-            if start & (size - 1) or memory.holder(start, step) is None:
+            if start & (size - 1) or not access.reachable(start, step):
                 if i == 0:
-                    memory.check(start, step, size, write=False)
+                    fields = np.uint64(start) + np.arange(0, step, size, dtype=np.uint64)
+                    access.scattered(fields.view(np.int64), size, write=False)
                 return int(i)
         return views.vl
 
@@ -220,13 +231,11 @@ def whole_registers(
         return _nothing
 
     def load(address: int) -> None:
-        access.block(address + start, count - start, 1, write=False)
-        data[:] = memory[address + start : address + count]
+        data[:] = memory[access.block(address + start, count - start, 1, write=False)]
         rest[:] = ONES
 
     def store(address: int) -> None:
-        access.block(address + start, count - start, 1, write=True)
-        memory[address + start : address + count] = data
+        memory[access.block(address + start, count - start, 1, write=True)] = data
 
     return store if write else load
 

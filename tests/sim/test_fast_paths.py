@@ -152,8 +152,11 @@ def test_array_accesses_agree_with_the_line_by_line_path(
     cases = [(stride, offset) for stride in (2, 4, 6, 64, 130, 0) for offset in (0, 2)]
     fast = [results(*case) for case in cases]
 
-    def slow(self: Access, addresses: npt.NDArray[np.int64], size: int, *, write: bool) -> None:
+    def slow(
+        self: Access, addresses: npt.NDArray[np.int64], size: int, *, write: bool
+    ) -> npt.NDArray[np.int64]:
         self.line_by_line(addresses.view(np.uint64), size, write=write)
+        return addresses
 
     def uncertain(self: Access, start: int, stop: int) -> bool:
         del self, start, stop

@@ -91,7 +91,7 @@ def test_a_page_for_execution_is_read_only_by_leave(memory: Memory):
 
 
 @needs_clang
-def test_vector_accesses_to_virtual_memory_are_reported(tmp_path: Path):
+def test_tile_accesses_to_virtual_memory_are_reported(tmp_path: Path):
     source = tmp_path / "program.s"
     source.write_text("""
         .include "environment.inc"
@@ -104,13 +104,12 @@ def test_vector_accesses_to_virtual_memory_are_reported(tmp_path: Path):
         csrw satp, a1
         li a1, 1 << 17
         csrs mstatus, a1
-        vadd.vv v1, v2, v3
-        vle8.v v1, (a0)
+        .insn r 0x2b, 1, 0, x0, a0, x0          # ox.tld.a tr0, (a0), x0
         END
         .data
         .balign 4096
 root:   .zero 4096
 """)
     program = assemble_program(source, tmp_path / "program.elf")
-    with pytest.raises(SimulationError, match=r"vle8.v.*only scalar accesses go through virtual"):
+    with pytest.raises(SimulationError, match=r"ox.tld.a.*engines have no virtual memory"):
         run_elf(program, load_machine("ox-edge"))

@@ -47,6 +47,13 @@ def _prologue(rng: random.Random) -> list[Line]:
                          ("csrrw", 0, CSR_NUMBERS["mtvec"], 30), ("lui", 30, 6),
                          ("addi", 30, 30, 0x600), ("csrrs", 0, CSR_NUMBERS["mstatus"], 30),
                          ("vsetivli", 0, rng.randrange(32), rng.randrange(256))]  # fmt: skip
+    if rng.random() < 0.5:
+        # Other modes' data: all of memory, or protected by random entries.
+        everything = rng.random() < 0.7
+        for name, value in (("pmpaddr0", -1), ("pmpcfg0", 0x1F)):
+            lines += constant(30, value if everything else rng.getrandbits(31))
+            lines.append(("csrrw", 0, CSR_NUMBERS[name], 30))
+        lines += [("lui", 30, 1 << 17 >> 12), ("csrrs", 0, CSR_NUMBERS["mstatus"], 30)]
     if rng.random() < 0.2:
         # Virtual memory with random page tables, for user mode's data.
         lines += constant(30, BARE.data >> 12)

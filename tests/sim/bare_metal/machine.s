@@ -1,14 +1,5 @@
 # Machine mode: control registers, and what every kind of exception leaves in them.
         .include "environment.inc"
-.macro EXPECT n, code, value, instruction:vararg
-        li gp, \n
-        li s1, \code
-        li s2, \value
-        li s4, 0
-        la s3, 7f
-7:      \instruction
-        beqz s4, fail
-.endm
         .option norvc
         PROGRAM 3
         csrr a0, misa

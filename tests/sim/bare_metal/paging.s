@@ -1,56 +1,6 @@
 # Virtual memory (Sv39): translation of data and code, permissions, and what a page fault leaves.
         .include "environment.inc"
-        .equ V, 1
-        .equ R, 2
-        .equ W, 4
-        .equ X, 8
-        .equ U, 16
-        .equ AD, 0xc0           # accessed and dirty
-        .equ ACCESSED, 0x40
-        .equ MPRV, 1 << 17
-        .equ SUM, 1 << 18
-        .equ MXR, 1 << 19
-        .equ SATP, 8 << 60
-        # Entry \index of \table points to \target with the given bits.
-.macro ENTRY table, index, target, bits:vararg
-        la t0, \target
-        srli t0, t0, 2
-        li t1, \bits
-        or t0, t0, t1
-        la t1, \table
-        li t2, 8 * (\index)
-        add t1, t1, t2
-        sd t0, 0(t1)
-.endm
-.macro EXPECT n, code, value, instruction:vararg
-        li gp, \n
-        li s1, \code
-        li s2, \value
-        li s4, 0
-        la s3, 7f
-7:      \instruction
-        beqz s4, fail
-.endm
-        # Machine mode's data as supervisor mode's: a return from a trap has changed MPP.
-.macro SUPERVISOR_DATA
-        li t0, 3 << 11
-        csrc mstatus, t0
-        li t0, 1 << 11 | MPRV
-        csrs mstatus, t0
-.endm
-.macro DATA_EXPECT n, code, value, instruction:vararg
-        SUPERVISOR_DATA
-        EXPECT \n, \code, \value, \instruction
-.endm
-.macro ENTER mode, where
-        la t0, \where
-        csrw mepc, t0
-        li t0, 3 << 11
-        csrc mstatus, t0
-        li t0, (\mode) << 11
-        csrs mstatus, t0
-        mret
-.endm
+        .include "virtual_memory.inc"
         .option norvc
         PROGRAM 3
         # 0: small pages; 2: this program as one page of 1 GiB, where it lies.
