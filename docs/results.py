@@ -20,7 +20,8 @@ from typing import Any
 Row = dict[str, Any]
 HERE = Path(__file__).parent
 FAMILIES = (
-    "algebra", "reductions", "comparisons", "integers", "formats", "elementary", "vector-engine",
+    "algebra", "reductions", "comparisons", "integers", "formats", "elementary", "tensor-engine",
+    "vector-engine",
 )  # fmt: skip
 
 
@@ -93,8 +94,9 @@ def family_worth(folder: Path) -> Iterator[str]:
     yield ""
     yield (
         "Cycles without the family over cycles with all rules; an empty cell is 1.00, *lost* a "
-        "kernel that can't be compiled at all. `vector-engine` is the instruction selection of "
-        "the vector engine: without it, programs are scalar."
+        "kernel that can't be compiled at all. `tensor-engine` and `vector-engine` are the "
+        "instruction selection of those engines: without the latter, a program is scalar or for "
+        "tiles."
     )
     yield ""
     yield f"| kernel | {' | '.join(shown)} |"

@@ -10,11 +10,16 @@ from oxegg.ir.types import (
     F16,
     F32,
     F64,
+    I8,
     I16,
     I32,
     I64,
     INTEGERS,
     TYPES,
+    U8,
+    U16,
+    U32,
+    U64,
     ElementType,
 )
 from oxegg.rules.integers import WIDER
@@ -87,6 +92,42 @@ def _steps() -> None:
                   convert(convert(x, of, middle), middle, to), to, "through a wider integer")  # fmt: skip
 
 
+def _float_to_integer() -> None:
+    """Floats become 8 and 16 bits by way of int32, as NumPy does it.
+
+    A clip to the narrow range makes shorter ways the same. A NaN stays one in a clip and takes the
+    long way; where only real numbers count, rounding saturates and needs no clip.
+    """
+    for of in (F16, F32, F64):
+        nearest = apply("rint", x, of=of)
+        for to in (I32, U32, I64, U64):
+            _rule(f"nearest-{of}-{to}", convert(nearest, of, to), convert(x, of, to, "to_int"), to,
+                  "rounds once")  # fmt: skip
+        for to in (I8, U8, I16, U16):
+            _rule(f"nearest-{of}-{to}", convert(nearest, of, to),
+                  convert(convert(x, of, I32, "to_int"), I32, to), to, "rounds once")  # fmt: skip
+            if of.bits > 2 * to.bits:
+                _rule(f"convert-{of}-{to}", convert(x, of, to), convert(convert(x, of, I32), I32, to),
+                      to, "through int32")  # fmt: skip
+                middle = TYPES[f"{to.name[0]}{of.bits // 2}"]
+                _rule(f"saturate-{of}-{to}", convert(x, of, to, "to_int"),
+                      convert(_clip(convert(x, of, middle, "to_int"), middle, to), middle, to), to,
+                      "saturates in two steps")  # fmt: skip
+            if to.bits > of.precision:
+                continue  # the limits are no numbers of the format
+            for name, clipped in (("clip-nearest", _clip(nearest, of, to)),
+                                  ("nearest-clip", apply("rint", _clip(x, of, to), of=of))):  # fmt: skip
+                _rule(f"{name}-{of}-{to}", convert(clipped, of, to),
+                      convert(x, of, to, "to_int"), to, "rounding saturates", "real")  # fmt: skip
+
+
+def _clip(value: Pattern, of: ElementType, to: ElementType) -> Pattern:
+    """``value``, a number of type ``of``, in the range of the integer type ``to``."""
+    kind = float if of.is_float else int
+    low, high = constant(kind(to.minimum), of), constant(kind(to.maximum), of)
+    return apply("min", apply("max", value, low, of=of), high, of=of)
+
+
 def _truth() -> None:
     """Truth values of numbers."""
     for type_ in TYPES.values():
@@ -118,5 +159,6 @@ def _rounding() -> None:
 
 _bfloat16()
 _steps()
+_float_to_integer()
 _truth()
 _rounding()

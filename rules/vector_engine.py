@@ -11,7 +11,7 @@ from oxegg.ir.types import BF16, BOOL, F16, F32, F64, FLOATS, INTEGERS, TYPES, E
 from oxegg.isa import TABLE
 from oxegg.rules.derived_forms import derived_selections
 from oxegg.rules.integers import WIDER
-from oxegg.rules.pattern import Apply, Pattern, apply, convert, variables
+from oxegg.rules.pattern import Apply, Pattern, apply, constant, convert, variables
 from oxegg.rules.selection import Encoding, Form, Place, Selection
 
 x, y, z, c, old = variables("x y z c old")
@@ -223,6 +223,8 @@ def _conversions() -> Iterator[Selection]:
             elif to.bits * 2 == of.bits:
                 pattern = convert(x, of, to)
                 yield Selection(pattern, _form("vnsrl.wi", "x:v", "d x 0", to, sew=to))
+                if of.is_signed == to.is_signed:
+                    yield _saturating_narrowing(of, to)
         for to in VECTOR_FLOATS:
             yield from _integer_to_float(of, to)
     for of in VECTOR_FLOATS:
@@ -237,6 +239,15 @@ def _conversions() -> Iterator[Selection]:
         )
     yield Selection(convert(x, BF16, F32), _form("vfwcvtbf16.f.f.v", "x:v", "d x", F32, sew=BF16))
     yield Selection(convert(x, F32, BF16), _form("vfncvtbf16.f.f.w", "x:v", "d x", BF16, sew=BF16))
+
+
+def _saturating_narrowing(of: ElementType, to: ElementType) -> Selection:
+    """Section 12.5: without a shift nothing is rounded."""
+    name = "vnclip.wi" if of.is_signed else "vnclipu.wi"
+    low, high = constant(to.minimum), constant(to.maximum)
+    lifted = apply("max", x, low, of=of) if of.is_signed else x
+    clipped = apply("min", lifted, high, of=of)
+    return Selection(convert(clipped, of, to), _form(name, "x:v", "d x 0", to, sew=to))
 
 
 def _extension(of: ElementType, to: ElementType) -> Selection:

@@ -297,15 +297,14 @@ def _float_to_integer(
     if to is BOOL:
         emitter.emit(f"feq.{suffix}", target, value, emitter.float_constant(0, of))
         return _invert(emitter, target)
-    width = {"u64": "lu", "u32": "wu", "i32": "w"}.get(to.name, "l")
+    width = {"u64": "lu", "i64": "l", "u32": "wu"}.get(to.name, "w")
     if name == "convert":
-        width = "lu" if to.name == "u64" else "l"
         emitter.emit(f"fcvt.{width}.{suffix}", target, value, ROUND_TO_ZERO)
     else:
         emitter.emit(f"fcvt.{width}.{suffix}", target, value)
         if to.bits < 32:
             return _clamp(emitter, target, to)
-    return normalize(emitter, target, to)
+    return target if width == "w" and to.bits == 32 else normalize(emitter, target, to)
 
 
 def _clamp(emitter: Emitter, value: Register, to: ElementType) -> Register:

@@ -91,7 +91,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FAMILY",
-        help="switch a rule family, one rule or vector-engine off; may be repeated",
+        help="switch a rule family, an engine or one rule off; may be repeated",
     )
 
 

@@ -113,20 +113,28 @@ def copysign(a: Array, b: Array) -> Array:
 
 
 def convert(x: Array, dtype: np.dtype[Any]) -> Array:
-    """numpy.astype: floats to integers truncate; out of range is unspecified, as in NumPy."""
+    """numpy.astype; what NumPy leaves open between floats and integers is as RISC-V's fcvt.
+
+    Floats truncate to int32 (to the type itself where it is wider) and saturate there; 8 and 16
+    bits are the low bits of that. NumPy on x86-64 differs where int32 is left.
+    """
     x = np.asarray(x)
-    with np.errstate(all="ignore"):
-        if dtype == np.bool_:
-            return np.asarray(x != 0)
-        if x.dtype == np.bool_ or x.dtype.kind in "iu" or dtype.kind not in "iu":
+    if dtype == np.bool_:
+        return np.asarray(x != 0)
+    if x.dtype == np.bool_ or x.dtype.kind in "iu" or dtype.kind not in "iu":
+        with np.errstate(all="ignore"):
             return x.astype(dtype)
-        return x.astype(np.float64).astype(dtype)
+    reached = dtype if dtype.itemsize >= 4 else np.dtype(np.int32)
+    return _saturate(np.trunc(x.astype(np.longdouble)), reached).astype(dtype)
 
 
 def round_to_integer(x: Array, dtype: np.dtype[Any]) -> Array:
     """Nearest integer, ties to even, saturating; NaN gives the largest (RISC-V fcvt)."""
+    return _saturate(np.rint(np.asarray(x).astype(np.longdouble)), dtype)
+
+
+def _saturate(wide: Array, dtype: np.dtype[Any]) -> Array:
     info = np.iinfo(dtype)
-    wide = np.rint(np.asarray(x).astype(np.longdouble))
     with np.errstate(all="ignore"):
         clipped = np.clip(np.nan_to_num(wide, nan=0.0), info.min, info.max)
         whole = clipped.astype(np.uint64 if info.min == 0 else np.int64).astype(dtype)

@@ -10,7 +10,7 @@ from oxegg.ir.types import BOOL, ElementType
 from oxegg.rule_lab.instances import Sides
 from oxegg.rule_lab.smt import NoSemanticsError
 from oxegg.rule_lab.solver import z3
-from oxegg.rule_lab.symbolic import Bits, Elements, Reals, points
+from oxegg.rule_lab.symbolic import Bits, Elements, Numbers, Reals, World, points
 
 Answer = Literal["proved", "refuted", "unknown", "no semantics"]
 
@@ -32,8 +32,17 @@ SLOWEST = 30  # a loaded machine may take that much longer
 
 
 def prove_sides(sides: Sides, kind: str, *, seconds: float) -> Proof:
-    """Whether the two sides are equal: to the bit for kind "exact", else over the reals."""
-    world = Bits() if kind == "exact" else Reals()
+    """Whether the two sides are equal: to the bit for kind "exact", else over the reals.
+
+    Where real numbers give an operation no meaning (rounding), the bits of all numbers do.
+    """
+    if kind == "exact":
+        return _prove(sides, Bits(), seconds)
+    found = _prove(sides, Reals(), seconds)
+    return _prove(sides, Numbers(), seconds) if found.answer == "no semantics" else found
+
+
+def _prove(sides: Sides, world: World, seconds: float) -> Proof:
     elements = Elements(world)
     try:
         differences = [

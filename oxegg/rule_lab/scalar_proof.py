@@ -104,10 +104,7 @@ def prove_scalar(obligation: ScalarObligation, *, seconds: float) -> Proof:
         differ = _differ(held[result], wanted, type_)
     except smt.NoSemanticsError:
         return Proof("no semantics")
-    where = z3.BoolVal(True)
-    if obligation.operator == "convert" and obligation.of.is_float and type_.is_integer:
-        where = smt.fits(obligation.of, type_, values[0], smt.TO_ZERO)
-    return solve(z3.And(where, differ), symbols, seconds=seconds)
+    return solve(differ, symbols, seconds=seconds)
 
 
 def _value(bits: Any, type_: ElementType) -> Any:

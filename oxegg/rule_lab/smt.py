@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oxegg.ir.types import BF16, BOOL, F16, F32, F64, ElementType, value_to_bits
+from oxegg.ir.types import BF16, BOOL, F16, F32, F64, I32, ElementType, value_to_bits
 from oxegg.rule_lab.solver import z3
 
 Value = Any  # z3 has no types: a BitVecRef, FPRef or BoolRef
@@ -261,9 +261,9 @@ def _convert(of: ElementType, to: ElementType, x: Value) -> Value:
         exact = z3.fpSignedToFP if of.is_signed else z3.fpUnsignedToFP
         return exact(NEAREST, x, sort(to))
     if of.is_float:
-        # NumPy leaves open what numbers out of range become; the same numbers become the same.
-        undefined = _function("cast", F64, to, _convert(of, F64, x))
-        return z3.If(fits(of, to, x, TO_ZERO), saturated(of, to, x, TO_ZERO), undefined)
+        if to.bits < I32.bits:
+            return extend(_convert(of, I32, x), I32, to.bits)
+        return saturated(of, to, x, TO_ZERO)
     return extend(x, of, to.bits)
 
 

@@ -17,7 +17,9 @@ Point = Mapping[Axis, int]
 
 
 class World(Protocol):
-    """What numbers are: bit patterns or reals."""
+    """What numbers are: bit patterns or reals; ``assumptions`` is what a proof takes as given."""
+
+    assumptions: list[Value]
 
     def symbol(self, name: str, type_: ElementType) -> tuple[Value, Value]: ...
     def constant(self, value: float | int | bool, type_: ElementType) -> Value: ...
@@ -29,9 +31,11 @@ class World(Protocol):
 class Bits:
     """Every format to the bit."""
 
-    assumptions: tuple[Value, ...] = ()
     constant = staticmethod(smt.constant)
     apply = staticmethod(smt.apply)
+
+    def __init__(self) -> None:
+        self.assumptions: list[Value] = []
 
     def symbol(self, name: str, type_: ElementType) -> tuple[Value, Value]:
         """An unknown value, and the bits that it is made of."""
@@ -40,6 +44,16 @@ class Bits:
             return unknown, unknown
         bits = z3.BitVec(name, type_.bits)
         return z3.fpBVToFP(bits, smt.sort(type_)), bits
+
+
+class Numbers(Bits):
+    """Every format to the bit, of inputs that are numbers: stronger than over the reals."""
+
+    def symbol(self, name: str, type_: ElementType) -> tuple[Value, Value]:
+        value, bits = super().symbol(name, type_)
+        if type_.is_float:
+            self.assumptions.append(z3.Not(z3.fpIsNaN(value)))
+        return value, bits
 
 
 class Reals(reals.RealAlgebra):

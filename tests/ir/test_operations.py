@@ -116,6 +116,10 @@ def test_conversion_and_bits() -> None:
     convert, bitcast = OPERATIONS["convert"].evaluate, OPERATIONS["bitcast"].evaluate
     assert convert(np.array([-2.9, 2.9]), TYPES["i8"].numpy).tolist() == [-2, 2]
     assert convert(np.array([300]), TYPES["u8"].numpy).tolist() == [44]
+    assert convert(np.array([300.9, -300.9, 2.0**40]), TYPES["i8"].numpy).tolist() == [44, -44, -1]
+    assert convert(np.array([-1.5, 3e9, np.nan]), TYPES["u32"].numpy).tolist() == [
+        0, 3_000_000_000, 2**32 - 1,
+    ]  # fmt: skip
     assert convert(np.array([0.5, 0, np.nan]), TYPES["bool"].numpy).tolist() == [True, False, True]
     assert bitcast(np.array([1.0], np.float32), TYPES["i32"].numpy).tolist() == [0x3F800000]
 
