@@ -68,9 +68,10 @@ class KernelWork:
     ``spm`` and ``dram`` are the unique bytes per place. ``copied`` of the bytes read are written
     unchanged, and no operation looks at them. ``banks`` is the part of the DRAM traffic that lies
     where near-memory units can consume and write it, ``shared`` the bytes of it that they multiply
-    by numbers from elsewhere; those units compute on nothing else. ``operations`` counts
-    element operations by (kind of ``KINDS``, width in bits); a multiplication and the addition of
-    its result are one ``fma``, and n values are summed by n - 1 operations. ``instructions`` is a
+    by numbers from elsewhere into one of ``accumulators``; those units compute on nothing else.
+    ``operations`` counts element operations by (kind of ``KINDS``, width in bits); a multiplication
+    and the addition of its result are one ``fma``, and n values are summed by n - 1 operations.
+    ``instructions`` is a
     number of scalar instructions that can't be avoided.
     """
 
@@ -79,6 +80,7 @@ class KernelWork:
     copied: int = 0
     banks: Traffic = Traffic()
     shared: int = 0
+    accumulators: int = 8
     operations: Mapping[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     instructions: int = 0
 
@@ -175,7 +177,9 @@ def _resources(machine: Machine, work: KernelWork, engines: frozenset[str]) -> d
         "near memory": _Resource(
             min(
                 banked / machine.dram_bytes_per_cycle,
-                bank_cycles(machine, banks.read, banks.written, work.shared) if banked else 0.0,
+                bank_cycles(machine, banks.read, banks.written, work.shared, work.accumulators)
+                if banked
+                else 0.0,
             ),
             1.0,
         ),

@@ -5,8 +5,11 @@ commands stays in one row of the memory: opening another one takes longer than t
 What lies behind the last element of an array is zero.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,11 +24,60 @@ GROUP = 8  # registers of each kind in a unit, and the most accesses of one comm
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """A matrix in the order in which near-memory units multiply it by a vector.
+
+    A unit sums ``accumulators * lanes`` rows at a time, ``GROUP`` accesses to each accumulator for
+    every step along the depth; an access holds ``along`` elements of each of ``lanes`` rows. Rows
+    go round the units; zeros fill up the last ones. ``transposed``: the depth is the array's first
+    axis; ``element`` is its size in bytes.
+    """
+
+    rows: int
+    depth: int
+    element: int
+    accumulators: int
+    lanes: int
+    along: int
+    banks: int
+    transposed: bool
+
+    @property
+    def passes(self) -> int:
+        """How often all units take rows."""
+        return -(-self.rows // (self.banks * self.accumulators * self.lanes))
+
+    @property
+    def steps(self) -> int:
+        return -(-self.depth // (GROUP * self.along))
+
+    @property
+    def part(self) -> int:
+        """Bytes in each bank."""
+        access = self.lanes * self.along * self.element
+        return self.passes * self.steps * self.accumulators * GROUP * access
+
+    def pack(self, data: NDArray[Any]) -> NDArray[np.uint8]:
+        """The bytes of all banks, in the order of accesses."""
+        kind = f"u{self.element}"
+        given = np.ascontiguousarray(data).reshape(-1).view(kind)
+        shape = (self.depth, self.rows) if self.transposed else (self.rows, self.depth)
+        matrix = given.reshape(shape).T if self.transposed else given.reshape(shape)
+        own = (self.passes, self.banks, self.accumulators, self.lanes)
+        deep = (self.steps, GROUP, self.along)
+        padded = np.zeros((prod(own), prod(deep)), kind)
+        padded[: self.rows, : self.depth] = matrix
+        ordered = padded.reshape(*own, *deep).transpose(1, 0, 4, 2, 5, 3, 6)
+        return np.ascontiguousarray(ordered).reshape(-1).view(np.uint8)
+
+
+@dataclass(frozen=True)
 class BankLayout:
     """Where an array of ``size`` bytes lies in ``banks`` banks, ``part`` bytes of it in each.
 
     A part is cut into chunks of ``chunk`` bytes, ``stride`` bytes apart, the first ``offset`` bytes
-    into the bank; the last one may be partly used.
+    into the bank; the last one may be partly used. Banks are ``distance`` bytes apart. Elements lie
+    in the array's order, or in ``blocks``.
     """
 
     size: int
@@ -34,6 +86,15 @@ class BankLayout:
     offset: int
     chunk: int
     stride: int
+    distance: int
+    blocks: Blocks | None = None
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> BankLayout:
+        """From the fields of a certificate."""
+        blocks = fields["blocks"]
+        own: dict[str, Any] = {**fields, "blocks": Blocks(**blocks) if blocks else None}
+        return cls(**own)
 
     @property
     def chunks(self) -> int:
@@ -46,6 +107,8 @@ class BankLayout:
 
     def pack(self, data: NDArray[Any]) -> NDArray[np.uint8]:
         """The bytes of all chunks, bank by bank."""
+        if self.blocks:
+            return self.blocks.pack(data)
         parts = np.zeros(self.part * self.banks, np.uint8)
         parts[: self.size] = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
         chunks = np.zeros((self.banks, self.chunks * self.chunk), np.uint8)
@@ -77,21 +140,34 @@ def part_bytes(size: int, machine: Machine) -> int:
     return -(-accesses // banks_of(machine)) * width
 
 
-def side_by_side(frames: Sequence[Sequence[Buffer]], machine: Machine) -> Mapping[str, BankLayout]:
-    """Layouts of the arrays of all frames; those of one frame have one size and take turns.
+@dataclass(frozen=True)
+class Frame:
+    """Arrays of one size that take turns, or one matrix in blocks."""
 
-    Raises ``EmitError`` when the banks are too small.
+    buffers: tuple[Buffer, ...]
+    blocks: Blocks | None = None
+
+
+def side_by_side(frames: Sequence[Frame], machine: Machine) -> Mapping[str, BankLayout]:
+    """Layouts of the arrays of all frames, one frame after the other.
+
+    Raises ``EmitError`` when the banks are too small, or an array would have two layouts.
     """
     near, banks = near_memory_of(machine), banks_of(machine)
     chunk = GROUP * near.width_bytes
     found: dict[str, BankLayout] = {}
     start = 0
     for frame in frames:
-        stride = chunk * len(frame)
-        part = part_bytes(frame[0].bytes, machine)
-        for number, buffer in enumerate(frame):
-            offset = start + number * chunk
-            found[buffer.name] = BankLayout(buffer.bytes, banks, part, offset, chunk, stride)
+        stride = chunk * len(frame.buffers)
+        size = frame.buffers[0].bytes
+        part = frame.blocks.part if frame.blocks else part_bytes(size, machine)
+        for number, buffer in enumerate(frame.buffers):
+            if buffer.name in found:
+                raise EmitError("an array can't lie in near-memory banks in two ways")
+            found[buffer.name] = BankLayout(
+                buffer.bytes, banks, part, start + number * chunk, chunk, stride, near.bank_bytes,
+                frame.blocks,
+            )  # fmt: skip
         start += -(-part // chunk) * stride
         start = -(-start // near.row_bytes) * near.row_bytes
     if start > near.bank_bytes:

@@ -75,18 +75,20 @@ class ScratchBuffer:
 class BankedBuffer:
     """An input or output in near-memory banks: the program carries it there, and back again.
 
-    Its first chunk in each bank lies at ``address``, and every ``distance`` bytes on.
+    Its first chunk lies at ``address``.
     """
 
     inside: InputBuffer | OutputBuffer
     address: int
     layout: BankLayout
-    distance: int
 
     @property
     def data(self) -> bytes:
         # Whole chunks are carried: of the last one what follows the array, or its end, as well.
-        return self.inside.data.ljust(self.layout.part * self.layout.banks + self.slack, b"\0")
+        data = self.inside.data
+        if self.layout.blocks:
+            data = self.layout.pack(np.frombuffer(data, np.uint8)).tobytes()
+        return data.ljust(self.layout.part * self.layout.banks + self.slack, b"\0")
 
     @property
     def slack(self) -> int:
@@ -293,8 +295,8 @@ def _carry(
     yield from _advance((chunk_end,), layout.stride)
     yield Line("bne", (banked, bank_end, loop))
     yield from _advance((dense,), -buffer.slack)
-    yield from _advance((banked, chunk_end), buffer.distance - span)
-    yield from _advance((bank_end,), buffer.distance)
+    yield from _advance((banked, chunk_end), layout.distance - span)
+    yield from _advance((bank_end,), layout.distance)
     yield Line("bne", (dense, last, loop))
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from oxegg.emit.assembler import CONSTANT_ALIGNMENT
 from oxegg.emit.banked import BankLayout
+from oxegg.emit.packing import packing_routine
 from oxegg.errors import EmitError
 
 # bfloat16 has no portable name in C: its bits travel as uint16_t.
@@ -55,9 +56,10 @@ def header(
         'extern "C" {',
         "#endif",
         "",
-        *_comment(parameters, scratch_bytes, banked),
+        *_comment(name, parameters, scratch_bytes, banked),
         *_prototype(name, parameters, scratch_bytes),
         "",
+        *_packing(name, parameters, banked),
         "#ifdef __cplusplus",
         "}",
         "#endif",
@@ -68,7 +70,10 @@ def header(
 
 
 def _comment(
-    parameters: Sequence[Parameter], scratch_bytes: int, banked: Mapping[str, BankLayout]
+    kernel: str,
+    parameters: Sequence[Parameter],
+    scratch_bytes: int,
+    banked: Mapping[str, BankLayout],
 ) -> Iterator[str]:
     yield "/*"
     yield f" * All arrays are dense, row-major and {CONSTANT_ALIGNMENT}-byte aligned."
@@ -89,6 +94,7 @@ def _comment(
             yield (
                 f" * {name}: {at.banks} banks, {at.part} bytes in each, chunks of {at.chunk} bytes"
                 f" {at.stride} bytes apart, the first {at.offset} bytes into the bank"
+                + (f"; laid out by {kernel}_pack_{name}" if at.blocks else "")
             )
     if scratch_bytes:
         aligned = f"{CONSTANT_ALIGNMENT}-byte aligned"
@@ -102,6 +108,16 @@ def _prototype(name: str, parameters: Sequence[Parameter], scratch_bytes: int) -
         yield f"#define {name.upper()}_SCRATCH_BYTES {scratch_bytes}"
         declarations.append("void *scratch")
     yield f"void {name}({', '.join(declarations) or 'void'});"
+
+
+def _packing(
+    name: str, parameters: Sequence[Parameter], banked: Mapping[str, BankLayout]
+) -> Iterator[str]:
+    for parameter in parameters:
+        layout = banked.get(parameter.name)
+        if layout is not None and layout.blocks:
+            yield from packing_routine(name, parameter.name, C_TYPES[parameter.dtype], layout)
+            yield ""
 
 
 def _declaration(parameter: Parameter) -> str:

@@ -41,6 +41,8 @@ ValueKind = Literal[
     "bank multiply",  # a chain plus an array times a number
     "bank add",  # a chain plus an array
     "bank sum",  # sum of products over all elements of two arrays
+    "bank product",  # sums over ``axis`` of a banked matrix times vectors
+    "bank factor",  # vectors in memory, for a product
 ]
 
 
@@ -122,6 +124,12 @@ class Value:
         """Whether the work happens in a loop that ends before the result is there."""
         return self.kind in ("accumulate", "lanes", "count", "fold", "tile product", "tile sum")
 
+    @property
+    def stored_in_banks(self) -> bool:
+        """Whether near-memory units store the value where they computed it."""
+        stored = self.kind == "store" and self.space == "h" and bool(self.axes)
+        return stored and self.operands[0].kind != "bank product"
+
     def step(self, axis: Axis) -> Step:
         """What one step along ``axis`` covers where this value's work is done."""
         if self.tile is None:
@@ -152,7 +160,7 @@ class PhysicalProgram:
         return frozenset(
             v.access.buffer.name
             for v in walk(self.stores)
-            if v.access and (v.kind == "bank" or (v.kind == "store" and v.space == "h" and v.axes))
+            if v.access and (v.kind == "bank" or v.stored_in_banks)
         )
 
     @property

@@ -88,7 +88,7 @@ def buffers_read(stores: Sequence[Value]) -> set[str]:
     return {
         v.access.buffer.name
         for v in walk(list(stores))
-        if v.kind in ("load", "gather") and v.access
+        if v.kind in ("load", "gather", "bank factor") and v.access
     }
 
 

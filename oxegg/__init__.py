@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from oxegg.frontend import constant as constant
     from oxegg.frontend import fori as fori
     from oxegg.frontend import lower as lower
     from oxegg.search import CompiledKernel as CompiledKernel
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "constant": "oxegg.frontend",
     "fori": "oxegg.frontend",
     "lower": "oxegg.frontend",
     "CompiledKernel": "oxegg.search",
@@ -30,8 +32,8 @@ _HOMES = {
     "crossover": "oxegg.search",
 }
 __all__ = [
-    "CompiledKernel", "__version__", "bench", "compile", "compile_for", "crossover", "fori",
-    "lower",
+    "CompiledKernel", "__version__", "bench", "compile", "compile_for", "constant", "crossover",
+    "fori", "lower",
 ]  # fmt: skip
 
 

@@ -38,9 +38,8 @@ class Lanes:
 
 
 def _canonical(values: Array) -> Array:
-    values = values.astype(np.float32)
-    values[np.isnan(values)] = NAN
-    return values
+    nans = np.isnan(values)
+    return np.where(nans, np.float32(NAN), values) if nans.any() else values
 
 
 def _add(a: Array, b: Array) -> Array:
@@ -57,7 +56,12 @@ def _largest(a: Array, b: Array) -> Array:
 
 
 def _accumulate(a: Array, b: Array, c: Array) -> Array:
-    return _canonical(fma32_array(a, b, c))
+    return _canonical(fma32_array(a, b, c).astype(np.float32))
+
+
+def _accumulate_halves(a: Array, b: Array, c: Array) -> Array:
+    """Products of halves are exact in binary32, so that the sum rounds once."""
+    return _canonical(a * b + c)
 
 
 def _total(values: Array) -> Array:
@@ -67,9 +71,14 @@ def _total(values: Array) -> Array:
     return _canonical(total).view(np.uint32)
 
 
-def _floats(size: int, read: Callable[[Array], Array], write: Callable[[Array], Array]) -> Lanes:
+def _floats(
+    size: int,
+    read: Callable[[Array], Array],
+    write: Callable[[Array], Array],
+    accumulate: Callable[[Array, Array, Array], Array] = _accumulate,
+) -> Lanes:
     return Lanes(
-        size, np.float32, read, write, _add, _multiply, _largest, _accumulate, _total
+        size, np.float32, read, write, _add, _multiply, _largest, accumulate, _total
     )  # fmt: skip
 
 
@@ -108,7 +117,12 @@ BYTES = Lanes(
     accumulate=_accumulate_int,
     total=_total_int,
 )
-HALVES = _floats(2, lambda data: data.view(np.float16).astype(np.float32), _write_halves)
+HALVES = _floats(
+    2,
+    lambda data: data.view(np.float16).astype(np.float32),
+    _write_halves,
+    _accumulate_halves,
+)
 BFLOATS = _floats(2, _read_bfloats, _write_bfloats)
 SINGLES = _floats(4, lambda data: data.view(np.float32), lambda values: values.view(np.uint8))
 BY_NUMBER = (BYTES, HALVES, BFLOATS, SINGLES)

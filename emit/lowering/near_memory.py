@@ -13,12 +13,14 @@ from oxegg.costmodels import Machine
 from oxegg.emit.banked import (
     GROUP,
     BankLayout,
+    Frame,
     banks_of,
     near_memory_of,
     part_bytes,
     side_by_side,
 )
 from oxegg.emit.constants import fits_immediate
+from oxegg.emit.lowering.bank_products import frame_of, lower_product, product_of
 from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.lowering.staging import LINE, STAGING
 from oxegg.emit.physical import Buffer, PhysicalProgram, Value, walk
@@ -135,18 +137,27 @@ def group_commands(planned: Pass, count: int) -> list[Command]:
 def bank_layouts(program: PhysicalProgram, machine: Machine) -> Mapping[str, BankLayout]:
     """Where the banked arrays of a program lie, by name: those of one pass side by side.
 
-    Raises ``EmitError`` when the banks are too small.
+    Raises ``EmitError`` when the banks are too small, or an array would have two layouts.
     """
     frames: list[dict[str, Buffer]] = []
+    matrices: list[Frame] = []
     for store in program.stores:
-        if store.space != "h":
-            continue
-        frame = {buffer.name: buffer for buffer in plan(store).buffers}
-        for other in [f for f in frames if f.keys() & frame.keys()]:
-            frames.remove(other)
-            frame = other | frame
-        frames.append(frame)
-    return side_by_side([list(frame.values()) for frame in frames], machine) if frames else {}
+        if is_product(store):
+            frame_of_matrix = frame_of(product_of(store, machine))
+            matrices += [] if frame_of_matrix in matrices else [frame_of_matrix]
+        elif store.space == "h":
+            frame = {buffer.name: buffer for buffer in plan(store).buffers}
+            for other in [f for f in frames if f.keys() & frame.keys()]:
+                frames.remove(other)
+                frame = other | frame
+            frames.append(frame)
+    streams = [Frame(tuple(frame.values())) for frame in frames]
+    return side_by_side([*streams, *matrices], machine) if streams or matrices else {}
+
+
+def is_product(store: Value) -> bool:
+    """Whether a near-memory store multiplies a matrix by vectors."""
+    return store.space == "h" and store.operands[0].kind == "bank product"
 
 
 def group_counts(planned: Pass, machine: Machine) -> tuple[int, int]:
@@ -157,6 +168,8 @@ def group_counts(planned: Pass, machine: Machine) -> tuple[int, int]:
 
 def near_memory_bytes(stage: Stage, machine: Machine) -> int:
     """Bytes of scratchpad for a stage."""
+    if is_product(stage.stores[0]):
+        return product_of(stage.stores[0], machine).scratchpad_bytes
     planned = plan(stage.stores[0])
     sums = planned.sum_registers * banks_of(machine) * SUM_BYTES
     return sum(_room(planned, name, machine) for name in planned.numbers) + _lines(sums)
@@ -164,7 +177,11 @@ def near_memory_bytes(stage: Stage, machine: Machine) -> int:
 
 def lower_near_memory(emitter: Emitter, stage: Stage, layouts: Mapping[str, BankLayout]) -> None:
     """The commands of a stage between the core's own work before and after them."""
-    _Lowering(emitter, plan(stage.stores[0]), layouts).lower()
+    (store,) = stage.stores
+    if is_product(store):
+        lower_product(emitter, product_of(store, emitter.machine), layouts)
+    else:
+        _Lowering(emitter, plan(store), layouts).lower()
 
 
 class _Lowering:

@@ -79,11 +79,11 @@ def with_staging(
 
 def _check_banks(physical: PhysicalProgram) -> None:
     """Ordinary loads and stores know nothing of banks."""
+    banked = physical.banked
     for value in walk(physical.stores):
-        if value.access and value.access.buffer.name in physical.banked:
-            stored = value.kind == "store" and value.space == "h"
-            if not stored and value.kind != "bank":
-                raise EmitError("an array in near-memory banks is also accessed from the core")
+        ordinary = value.kind != "bank" and not value.stored_in_banks
+        if ordinary and value.access and value.access.buffer.name in banked:
+            raise EmitError("an array in near-memory banks is also accessed from the core")
 
 
 def scratch_layout(physical: PhysicalProgram) -> tuple[dict[str, int], int]:

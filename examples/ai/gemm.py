@@ -1,7 +1,11 @@
 """Products of matrices and of a matrix with a vector, in the types of neural networks."""
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import BFloat16, Float16, Float32, Int8, Int32
+
+import oxegg
 
 
 def gemmi8(a: Int8[np.ndarray, "m=64 k=64"], b: Int8[np.ndarray, "k=64 n=64"]):
@@ -20,11 +24,16 @@ def gemmf32(a: Float32[np.ndarray, "m=64 k=64"], b: Float32[np.ndarray, "k=64 n=
     return a @ b
 
 
-def gemvi8(w: Int8[np.ndarray, "m=4096 k=4096"], x: Int8[np.ndarray, "k=4096"]):
+def gemvi8(
+    w: Annotated[Int8[np.ndarray, "m=4096 k=4096"], oxegg.constant], x: Int8[np.ndarray, "k=4096"]
+):
     return w.astype(np.int32) @ x.astype(np.int32)
 
 
-def gemvf16(w: Float16[np.ndarray, "m=4096 k=4096"], x: Float16[np.ndarray, "k=4096"]):
+def gemvf16(
+    w: Annotated[Float16[np.ndarray, "m=4096 k=4096"], oxegg.constant],
+    x: Float16[np.ndarray, "k=4096"],
+):
     return w.astype(np.float32) @ x.astype(np.float32)
 
 

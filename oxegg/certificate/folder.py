@@ -161,14 +161,14 @@ def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str
     kernel, machine = parse(certificate["text"]), load_machine(folder / MACHINE_FILE)
     code = text_section((folder / f"{certificate['kernel']}.o").read_bytes())
     scratch = (certificate["scratch_bytes"], certificate["scratch_place"])
-    banked = {name: BankLayout(**fields) for name, fields in certificate["banked"].items()}
+    banked = {name: BankLayout.of(fields) for name, fields in certificate["banked"].items()}
     run = _Run(kernel, machine, code, certificate["place"], scratch, banked)
     mode, points = certificate["mode"], 0
     first: list[Array] = []
     roundoffs = [o.value.type.unit_roundoff for o in kernel.outputs if o.value.type.is_float]
     eps = APPROXIMATION_ULPS * max(roundoffs, default=0.0) if mode == "approx" else 0.0
     for seed in certificate["seeds"]:
-        sets = input_sets(kernel, seed=seed, nonfinite=mode == "exact")[:MOST_SETS]
+        sets = input_sets(kernel, seed=seed, nonfinite=mode == "exact", count=MOST_SETS)
         verdict = check(kernel, run, mode=mode, eps=eps, seed=seed, sets=sets)
         if not verdict.correct:
             raise VerificationError(f"the machine code is wrong: {verdict.failures[0]}")

@@ -13,8 +13,8 @@ from oxegg.egraph.rule_text import match_text, operator_key, pattern_keys
 from oxegg.ir.types import ElementType
 from oxegg.rules.near_memory import FLOAT_LANES, OPERATIONS, SUMS, BankOperation, BankSum
 
-STORED, SUM = "NStored", "NSum"
-RESULTS = (STORED, SUM)
+STORED, SUM, PRODUCT = "NStored", "NSum", "NProduct"
+RESULTS = (STORED, SUM, PRODUCT)
 
 _OUTPUT = "(= b (Mem t o)) (> o 99) (< o 1000000)"
 _TRANSFERS = f"""
@@ -33,7 +33,8 @@ def bank_texts(operators: set[str], reorder: bool) -> list[str]:
     rows = [r for r in OPERATIONS.values() if pattern_keys(r.pattern, r.type) <= operators]
     sums = [r for r in SUMS.values() if reorder or r.kind == "exact"]
     texts = [text for row in rows for text in _operation_texts(row)]
-    texts += [_sum_text(row) for row in sums if pattern_keys(row.pattern, row.type) <= operators]
+    used = [row for row in sums if pattern_keys(row.pattern, row.type) <= operators]
+    texts += [text for row in used for text in (_sum_text(row), *_product_texts(row))]
     for type_ in FLOAT_LANES if reorder else ():
         if operator_key("add", type_) in operators:
             texts += _chain_texts(type_)
@@ -89,3 +90,17 @@ def _sum_text(row: BankSum) -> str:
         f' ((union b (NSum "{row.key}" k (At p_x 0 "k") (At p_y 0 "k"))))'
         f' :ruleset physical :name "bank-sum {row.key}")'
     )
+
+
+def _product_texts(row: BankSum) -> Iterator[str]:
+    """A constant matrix, laid out in the banks ahead of time, times vectors that units share."""
+    key = operator_key("add", row.type)
+    body = match_text(row.pattern, row.type, row.type)
+    for matrix, vector in (("p_x", "p_y"), ("p_y", "p_x")):
+        yield (
+            f'(rule ((= b (Mem t o)) (= t (Red "{key}" k {body}))'
+            f" (= {matrix} (Leaf n)) (ConstantLeaf n) (= {vector} (Leaf m)) (InputLeaf m)"
+            f" (= fm (free {matrix})) (= fv (free {vector})) (= (& fm fv) (<< 1 k)) (!= fm fv))"
+            f' ((union b (NProduct o "{row.key}" k (At {matrix} 0 "k") (Mem {vector} 0))))'
+            f' :ruleset physical :name "bank-product {row.key} {matrix}")'
+        )

@@ -233,7 +233,7 @@ TRANSFERS = """
 """
 
 DECLARATIONS = """
-(relation InputLeaf (i64)) (relation StateLeaf (i64)) (relation IotaLeaf (i64 i64 String))
+(relation InputLeaf (i64)) (relation ConstantLeaf (i64)) (relation StateLeaf (i64)) (relation IotaLeaf (i64 i64 String))
 (relation Viewed (T)) (relation Costly (String)) (relation Reorders (String)) (relation Scannable (String))
 """
 
@@ -304,6 +304,8 @@ def fact_texts(encoding: Encoding, lanes: list[int], floats: list[ElementType]) 
     for number, leaf in enumerate(encoding.leaves):
         if leaf.operator == "input":
             texts.append(f"(InputLeaf {number})")
+            if leaf.attributes[0] in encoding.kernel.constants:
+                texts.append(f"(ConstantLeaf {number})")
             texts += [f"(Material (Leaf {number}))"] if len(leaf.axes) > 1 else []
         elif leaf.operator == "iota":
             axis = encoding.axis(leaf.axes[0])

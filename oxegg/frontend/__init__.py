@@ -9,9 +9,10 @@ from typing import Any
 from oxegg.frontend.files import find_kernel, load_kernels
 from oxegg.frontend.fori import fori
 from oxegg.frontend.lower import reference, trace
+from oxegg.frontend.signature import constant
 from oxegg.ir import Kernel
 
-__all__ = ["find_kernel", "fori", "load_kernels", "lower", "reference", "trace"]
+__all__ = ["constant", "find_kernel", "fori", "load_kernels", "lower", "reference", "trace"]
 
 
 def lower(

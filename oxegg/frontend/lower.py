@@ -39,7 +39,7 @@ def trace(
         try:
             called = name or function.__name__
             called = called if called.isidentifier() else "kernel"  # a lambda
-            kernel = Kernel(called, tuple(inputs), _outputs(result))
+            kernel = Kernel(called, tuple(inputs), _outputs(result), signature.constants)
             check(kernel)
         except OxeggError as error:
             raise _located(error, defined) from error

@@ -30,6 +30,24 @@ class Signature:
 
     arrays: tuple[Parameter, ...]
     static: Mapping[str, Any]
+    constants: frozenset[str] = frozenset()
+
+
+class _Constant:
+    """See ``constant``."""
+
+    def __repr__(self) -> str:
+        return "oxegg.constant"
+
+
+constant = _Constant()
+"""Marks a parameter whose contents stay the same from call to call, so that it may be laid out
+ahead of time: ``w: Annotated[Int8[np.ndarray, "m=64 k=64"], oxegg.constant]``."""
+
+
+def _marks(hint: Any) -> tuple[Any, ...]:
+    """What ``Annotated`` says beside the type."""
+    return getattr(hint, "__metadata__", ())
 
 
 def where_defined(function: Callable[..., Any]) -> str:
@@ -50,6 +68,8 @@ def read_signature(
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError as error:
         raise LoweringError(f"an annotation can't be read: {error}") from error
+    constants = frozenset(n for n in parameters if constant in _marks(hints.get(n)))
+    hints = {n: h.__origin__ if _marks(h) else h for n, h in hints.items()}
     annotated = {n: hints[n] for n in parameters if hasattr(hints.get(n), "dim_str")}
     known = _known_sizes(annotated, sizes)
     _refuse_unknown(sizes, known, annotated, parameters)
@@ -66,7 +86,7 @@ def read_signature(
             raise _missing(name, hints.get(name))
     if not arrays:
         raise LoweringError("the kernel has no array parameter", hint=_EXAMPLE)
-    return Signature(arrays, static)
+    return Signature(arrays, static, constants)
 
 
 _EXAMPLE = 'annotate it: def kernel(x: Float32[np.ndarray, "rows=64 cols=1024"])'

@@ -247,8 +247,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A lowered kernel: parameters in order, results in order, each with its memory layout."""
+    """A lowered kernel: parameters in order, results in order, each with its memory layout.
+
+    ``constants`` are the names of inputs that stay the same from call to call: they may be laid out
+    ahead of time.
+    """
 
     name: str
     inputs: tuple[Term, ...]
     outputs: tuple[Output, ...]
+    constants: frozenset[str] = frozenset()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from oxegg.costmodels import Machine, row_cycles, timing
 from oxegg.egraph.near_memory_rules import RESULTS
 from oxegg.egraph.readout import PhysicalGraph
 from oxegg.emit.banked import GROUP, BankLayout, near_memory_of
+from oxegg.emit.lowering.bank_products import (
+    SUM_BYTES,
+    Product,
+    product_cycles,
+    product_of,
+)
 from oxegg.emit.lowering.near_memory import (
     Pass,
     bank_layouts,
     group_commands,
     group_counts,
+    is_product,
     plan,
 )
 from oxegg.emit.nest import Nest
@@ -36,13 +44,16 @@ def bank_nest(stage: Stage) -> Nest:
 
 def pass_cycles(program: PhysicalProgram, stage: Stage, machine: Machine) -> float | None:
     """Cycles of a near-memory stage; None where it can't be lowered."""
+    (store,) = stage.stores
+    mode = 2 * timing(machine, "ox.nm.on").occupancy
     try:
-        planned = plan(stage.stores[0])
         layouts = bank_layouts(program, machine)
+        if is_product(store):
+            return mode + _product_cycles(product_of(store, machine), layouts, machine)
+        planned = plan(store)
     except EmitError:
         return None
     groups, rest = group_counts(planned, machine)
-    mode = 2 * timing(machine, "ox.nm.on").occupancy
     tail = _group_cycles(planned, rest, machine) if rest else 0.0
     layout = layouts[planned.buffers[0].name]
     return mode + groups * _group_cycles(planned, GROUP, machine) + tail + _rows(layout, machine)
@@ -53,6 +64,16 @@ def _group_cycles(planned: Pass, count: int, machine: Machine) -> float:
     commands = group_commands(planned, count)
     busy = sum(timing(machine, c.name, repeat=c.repeat).occupancy for c in commands)
     return max(float(busy), ISSUE_CYCLES * len(commands))
+
+
+def _product_cycles(product: Product, layouts: Mapping[str, BankLayout], machine: Machine) -> float:
+    """Commands, rows that are opened for each vector, and what the core brings and takes away."""
+    rows = _rows(layouts[product.matrix.buffer.name], machine)
+    carried = product.vectors * (
+        product.depth.size * product.type.bytes + product.row.size * SUM_BYTES
+    )
+    core = carried / min(machine.mlen_bytes, machine.dram_bytes_per_cycle)
+    return product_cycles(product, machine) + product.vectors * rows + core
 
 
 def _rows(layout: BankLayout, machine: Machine) -> float:

@@ -110,13 +110,13 @@ class CompiledKernel:
     def _in_banks(self, arguments: Sequence[Any]) -> list[Any]:
         """The arguments, those that lie in near-memory banks carried there."""
         runner = self.search.best.runner
-        program, near = runner.program, runner.machine.near_memory
+        program = runner.program
         placed = list(arguments)
         for number, item in enumerate((*program.inputs, *program.outputs)):
             layout = runner.layouts.get(item.name) if isinstance(item, Buffer) else None
-            if layout is not None and near is not None:
+            if layout is not None:
                 address = NEAR_MEMORY_BASE + layout.offset
-                placed[number] = BankedBuffer(placed[number], address, layout, near.bank_bytes)
+                placed[number] = BankedBuffer(placed[number], address, layout)
         return placed
 
     def _expected(self, inputs: Sequence[Array]) -> list[OutputBuffer]:

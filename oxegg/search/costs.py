@@ -235,7 +235,7 @@ _HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("TMul", "TMulFrom"), _product),
     **dict.fromkeys(("TLoad", "TLoadView"), _tile_load),
     "TStored": _tile_store,
-    **dict.fromkeys(("NIns", "NStart", "NMac", "NAdd", "NStored", "NSum"), _bank_pass),
+    **dict.fromkeys(("NIns", "NStart", "NMac", "NAdd", "NStored", "NSum", "NProduct"), _bank_pass),
     "TOp": _tile_operation,
     **dict.fromkeys(("Ins1", "Ins2", "Ins3", "Ins4", "Acc1", "Acc2"), _instruction),
     **dict.fromkeys(("Lanes1", "Lanes2"), _lanes),

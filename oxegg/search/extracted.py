@@ -188,7 +188,7 @@ class _Reader:
         return self.terms.node(key("add", type_), (), chain, product)
 
     def bank_sum(self, node: PhysicalNode) -> Node:
-        form, axis = node.attributes
+        form, axis = node.attributes[-2:]
         row = BANK_SUMS[form]
         bound = dict(zip("xy", self.children(node), strict=True))
         body = build(row.pattern, row.type, row.type, bound, self.terms)
@@ -211,7 +211,7 @@ _READERS: dict[str, Callable[[_Reader, PhysicalNode], Any]] = {
     **dict.fromkeys(("NBank", "NStart", "NStored"), _Reader.same),
     **dict.fromkeys(("NMac", "NAdd"), _Reader.bank_chain),
     "NIns": _Reader.bank_operation,
-    "NSum": _Reader.bank_sum,
+    **dict.fromkeys(("NSum", "NProduct"), _Reader.bank_sum),
     **dict.fromkeys(("TMul", "TMulFrom"), _Reader.tile_product),
     "TLoadView": _Reader.load_view,
     "TSum": _Reader.tile_sum,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from oxegg.egraph.near_memory_rules import PRODUCT as BANK_PRODUCT
 from oxegg.egraph.near_memory_rules import STORED as BANK_STORED
 from oxegg.egraph.near_memory_rules import SUM as BANK_SUM
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, TILES, PhysicalGraph, PhysicalNode
@@ -77,6 +78,9 @@ class _ReadBack:
         if node.operator in (BANK_STORED, BANK_SUM):
             self._fill_near_memory(node, layout, buffer)
             return
+        if node.operator == BANK_PRODUCT:
+            self._fill_product(node, layout, buffer)
+            return
         place = self.graph.classes[eclass]
         lane = node.attributes[1]
         source = self._value(node.children[0])
@@ -115,6 +119,25 @@ class _ReadBack:
         if any(not _alike(expected[0], other) for other in expected):
             raise LoweringError("near-memory units need arrays of one layout")
         axes = frozenset(strides)
+        self.stores.append(Value("store", buffer.type, axes, None, "h", (source,), access=access))
+
+    def _fill_product(self, node: PhysicalNode, layout: int, buffer: Buffer) -> None:
+        """The store of a banked matrix times vectors: near-memory units add, the core stores."""
+        _, key, axis = node.attributes
+        place, vector = self.graph.classes[node.eclass], self.graph.classes[node.children[1]]
+        strides = buffer_strides(self.graph, layout, place.free, buffer.type)
+        axes = frozenset(strides)
+        factor = Value(
+            "bank factor", vector.type, self._axes(vector.free),
+            access=self._memory(node.children[1]),
+        )  # fmt: skip
+        source = Value(
+            "bank product", buffer.type, axes, None, "h", (self._value(node.children[0]), factor),
+            form=key, axis=self.encoding.axis_at(axis),
+        )  # fmt: skip
+        access = Access(
+            buffer, tuple(strides.items()), part_offset(self.graph, layout, buffer.type)
+        )
         self.stores.append(Value("store", buffer.type, axes, None, "h", (source,), access=access))
 
     def _memory(self, eclass: int) -> Access:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from math import prod
 
 from oxegg.costmodels import KernelWork, Machine, Roofline, Traffic, roofline
-from oxegg.egraph.near_memory_rules import SUM
+from oxegg.egraph.near_memory_rules import PRODUCT, SUM
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
+from oxegg.emit.banked import GROUP
+from oxegg.emit.lowering.bank_products import registers_each
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
 from oxegg.rules.tensor_engine import PRODUCTS
 from oxegg.rules.vector_engine import FORMS
@@ -18,7 +20,7 @@ _KINDS = (  # prefix of the instruction, kind of costmodels.roofline
     ("vfrsub", "fma"), ("vfmul", "fma"), ("vfm", "fma"), ("vfnm", "fma"), ("vdiv", "idiv"),
     ("vmul", "mul"), ("vmacc", "mul"), ("vadd", "int"), ("vsub", "int"), ("vrsub", "int"),
 )  # fmt: skip
-BANK_WORK = ("NIns", "NMac", "NAdd", SUM)
+BANK_WORK = ("NIns", "NMac", "NAdd", SUM, PRODUCT)
 _MIN_MAX = ("vfmin", "vfmax", "vmin", "vmax", "vfmerge", "vmf", "vms")
 
 
@@ -60,9 +62,22 @@ def kernel_roofline(
         dram=traffic if place == "dram" else Traffic(),
         copied=copied,
         banks=in_banks,
+        **_shared(graph, nodes),
         operations=operations,
     )
     return roofline(machine, work, engines=frozenset(engines))
+
+
+def _shared(graph: PhysicalGraph, nodes: Iterable[PhysicalNode]) -> dict[str, int]:
+    """Bytes in banks that are multiplied by broadcast numbers, and the units' accumulators."""
+    found = [graph.classes[n.children[0]] for n in nodes if n.operator == PRODUCT]
+    if not found:
+        return {}
+    sizes = [_points(graph, place.free) * place.type.bytes for place in found]
+    return {
+        "shared": sum(sizes),
+        "accumulators": max(GROUP // registers_each(place.type) for place in found),
+    }
 
 
 def _gathered(program: PhysicalProgram) -> dict[str, int]:
@@ -98,9 +113,13 @@ def _count_in_banks(
 ) -> None:
     """One operation for each element of a banked array."""
     bank = graph.classes[node.children[-1 if node.operator == "NIns" else 1]]
-    kind = ("mac_int" if node.operator == SUM else "int") if bank.type.is_integer else "fma"
+    integer = "mac_int" if node.operator in (SUM, PRODUCT) else "int"
+    kind = integer if bank.type.is_integer else "fma"
     key = (kind, bank.type.bits)
-    operations[key] = operations.get(key, 0) + _points(graph, bank.free)
+    free = bank.free
+    if node.operator == PRODUCT:
+        free |= graph.classes[node.children[0]].free
+    operations[key] = operations.get(key, 0) + _points(graph, free)
 
 
 def _points(graph: PhysicalGraph, mask: int) -> int:

@@ -99,7 +99,8 @@ def check(
     Raises :class:`VerificationError` when ``run`` returns arrays of another number, shape or type.
     """
     if sets is None:
-        sets = input_sets(kernel, seed=seed, nonfinite=mode == "exact")[: _set_count(kernel)]
+        count = _set_count(kernel)
+        sets = input_sets(kernel, seed=seed, nonfinite=mode == "exact", count=count)
     compared: list[_Comparison] = []
     for chosen in sets:
         names = [term.attributes[0] for term in kernel.inputs]

@@ -50,15 +50,17 @@ class _Parameter:
 Generator = Callable[[np.random.Generator, _Parameter], Array]
 
 
-def input_sets(kernel: Kernel, *, seed: int = 0, nonfinite: bool = False) -> list[InputSet]:
-    """All input sets for ``kernel``, the most telling ones first.
+def input_sets(
+    kernel: Kernel, *, seed: int = 0, nonfinite: bool = False, count: int | None = None
+) -> list[InputSet]:
+    """All input sets for ``kernel``, or the first ``count``, the most telling ones first.
 
     ``nonfinite``: also one with infinities, NaNs and numbers near overflow (mode ``exact``).
     """
     parameters = _parameters(kernel)
     kinds = [kind for kind in _KINDS if nonfinite or kind != "nonfinite"]
     sets: list[InputSet] = []
-    for kind in kinds:
+    for kind in kinds[:count]:
         arrays: dict[str, Array] = {}
         for name, parameter in parameters.items():
             rng = np.random.default_rng([seed, _KINDS_ORDER[kind], parameter.position])

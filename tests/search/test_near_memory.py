@@ -14,7 +14,7 @@ from oxegg.certificate.folder import check_folder
 from oxegg.costmodels import load_machine
 from oxegg.costmodels.bank_bound import bank_cycles
 from oxegg.emit.backend import generate
-from oxegg.emit.banked import GROUP, banks_of, side_by_side
+from oxegg.emit.banked import GROUP, Frame, banks_of, side_by_side
 from oxegg.emit.lowering.near_memory import group_commands, group_counts, plan
 from oxegg.emit.lowering.program import lower, with_staging
 from oxegg.emit.physical import Buffer
@@ -165,8 +165,8 @@ def test_files_work_on_their_own(tmp_path: Any) -> None:
 def test_banks_hold_equal_parts_and_zeros_behind() -> None:
     machine = load_machine("ox-edge")
     values = np.arange(1, 100, dtype=np.float32)
-    arrays = [Buffer(name, F32, 99, "input", 0) for name in "xy"]
-    x, y = side_by_side([arrays], machine).values()
+    arrays = tuple(Buffer(name, F32, 99, "input", 0) for name in "xy")
+    x, y = side_by_side([Frame(arrays)], machine).values()
     chunks = x.pack(values).view(np.float32).reshape(banks_of(machine), -1)
     parts = chunks[:, : x.part // 4]
     assert x.part % 32 == 0
