@@ -1,5 +1,6 @@
 """Machine files: TOML in, a checked ``Machine`` out, every mistake with its file and line."""
 
+import fnmatch
 import re
 import tomllib
 from collections.abc import Mapping
@@ -16,10 +17,12 @@ from oxegg.costmodels.formulas import compile_formula
 from oxegg.costmodels.machine import Machine, Override
 from oxegg.costmodels.timing_classes import CLASSES, QUANTITIES
 from oxegg.errors import MachineError
+from oxegg.isa import TABLE
 
 Key = tuple[str, ...]
 
-_HEADER = re.compile(r"\s*\[([\w.\- \"]+)\]\s*(#.*)?$")
+_HEADER = re.compile(r"\s*\[((?:\"[^\"]*\"|[\w.\- ])+)\]\s*(#.*)?$")
+_PART = re.compile(r"\"([^\"]*)\"|([\w\-]+)")
 _ENTRY = re.compile(r"\s*([\w.\-\"]+)\s*=")
 
 
@@ -116,7 +119,7 @@ def _places(text: str, file: str) -> dict[Key, str]:
 
 
 def _key(dotted: str) -> Key:
-    return tuple(part.strip().strip('"') for part in dotted.split("."))
+    return tuple(quoted or bare for quoted, bare in _PART.findall(dotted))
 
 
 def _with_base(source: _Source) -> _Source:
@@ -243,9 +246,10 @@ def _overrides(source: _Source, table: object) -> tuple[Override, ...]:
 def _override(name: str, table: object, source: _Source) -> Override:
     at = ("timing", name)
     known: dict[str, type] = {"occupancy": str, "latency": str, "chains": bool}
-    if name not in CLASSES:
+    engines = _engines_of(name)
+    if not engines:
         raise MachineError(
-            f"{_label(at)}: there is no such timing class",
+            f"{_label(at)}: there is no such timing class, and no instruction of that name",
             where=source.where(at),
             hint=_suggestion(name, tuple(CLASSES)),
         )
@@ -265,10 +269,17 @@ def _override(name: str, table: object, source: _Source) -> Override:
                 hint="true or false" if key == "chains" else 'a formula such as "beats + 3"',
             )
         if isinstance(value, str):
-            _check_formula(value, CLASSES[name].engine, (*at, key), source)
+            for engine in engines:
+                _check_formula(value, engine, (*at, key), source)
     return Override(
         name, where=source.where(at), **{key: cast(Any, entries.get(key)) for key in known}
     )
+
+
+def _engines_of(name: str) -> frozenset[str]:
+    """The engines of a timing class, or of the instructions that a pattern names."""
+    classes = {name} if name in CLASSES else {TABLE[i].timing for i in fnmatch.filter(TABLE, name)}
+    return frozenset(CLASSES[timing].engine for timing in classes)
 
 
 def _check_formula(formula: str, engine: str, at: Key, source: _Source) -> None:

@@ -157,6 +157,7 @@ class Interconnect:
 class Override:
     """What a machine file says otherwise about one timing class; see ``timing_classes.py``.
 
+    ``name`` may also be a pattern of instruction names (``vmin*``), which goes before their class.
     ``None`` keeps the default; ``where`` is ``file:line`` of the table, for error messages.
     """
 

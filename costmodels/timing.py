@@ -10,6 +10,7 @@ Memory operands are taken to lie in the scratchpad.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from functools import lru_cache
 
@@ -90,7 +91,7 @@ def _timing(
     subcycles: int,
 ) -> Timing:
     instruction = _instruction(name)
-    row = _row(machine, instruction.timing)
+    row = _row(machine, instruction)
     if row.engine not in machine.engines:
         raise MachineError(
             f"{name} needs the {ENGINE_NAMES[row.engine]}, which {machine.name} doesn't have",
@@ -141,20 +142,34 @@ def full_tile(machine: Machine) -> TileShape:
     return TileShape(rows, rows, 4 * rows)
 
 
-@lru_cache(maxsize=4096)
-def _row(machine: Machine, name: str) -> _Row:
-    default = CLASSES[name]
-    own = next(
-        (override for override in machine.timing if override.name == name),
-        Override(name, None, None, None, None),
-    )
+@lru_cache(maxsize=1 << 14)
+def _row(machine: Machine, instruction: Instruction) -> _Row:
+    default = CLASSES[instruction.timing]
+    own = Override(instruction.timing, None, None, default.chains, None)
+    for override in machine.timing:
+        if override.name == instruction.timing:
+            own = _replaced(own, override)
+    for override in machine.timing:
+        if override.name not in CLASSES and fnmatchcase(instruction.name, override.name):
+            own = _replaced(own, override)
     return _Row(
         unit=default.unit,
         engine=default.engine,
         occupancy=compile_formula(own.occupancy or default.occupancy)[0],
         latency=compile_formula(own.latency or default.latency)[0],
-        chains=default.chains if own.chains is None else own.chains,
+        chains=bool(own.chains),
         where=own.where,
+    )
+
+
+def _replaced(old: Override, new: Override) -> Override:
+    """What ``new`` says, and what ``old`` says where it says nothing."""
+    return Override(
+        new.name,
+        new.occupancy or old.occupancy,
+        new.latency or old.latency,
+        old.chains if new.chains is None else new.chains,
+        new.where,
     )
 
 

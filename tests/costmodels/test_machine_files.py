@@ -95,6 +95,26 @@ def test_own_file(tmp_path: Path) -> None:
         timing(machine, "ox.mm.ss")
 
 
+def test_times_of_single_instructions_go_before_those_of_their_class(tmp_path: Path) -> None:
+    tables = '[timing."vm[ai][nx]*"]\noccupancy = "77"\n[timing.vint]\nlatency = "9"\n'
+    file = write(tmp_path, f'base = "ox-card"\nname = "mine"\n{tables}')
+    found = timing(load_machine(file), "vmax.vv", vl=8, sew=32)
+    assert (found.occupancy, found.latency) == (77, 9)
+    assert timing(load_machine(file), "vadd.vv", vl=8, sew=32).occupancy == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "hint"),
+    [('[timing."vmim*"]\nlatency = "9"', "did you mean vfminmax"),
+     ('[timing."vadd.vv"]\nlatency = "9 * R"', "known are"),
+     ('[timing."*"]\nlatency = "vl"', "did you mean vlen")],
+)  # fmt: skip
+def test_mistakes_in_times_of_instructions(tmp_path: Path, table: str, hint: str) -> None:
+    error, line = refusal(tmp_path, f"{CARD}\n{table}\n")
+    assert line.split("=")[0].strip() in table
+    assert hint in (error.hint or "")
+
+
 # What is changed in ox-card.toml, the line the error points at, and words of message and hint.
 MISTAKES = {
     "unknown key": (

@@ -1,0 +1,76 @@
+"""The X60's vector times against llvm-mca's tables: every instruction that LLVM prices by vtype."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from oxegg.costmodels import load_machine, timing
+from oxegg.isa import TABLE, Instruction
+
+MCA = "llvm-mca-22"
+REGISTERS = {
+    "v": {"vd": "v8", "vs3": "v8", "vs2": "v16", "vs1": "v24"},
+    "x": {"rd": "a2", "rs1": "a0", "rs2": "a1"},
+    "f": {"rd": "fa1", "rs1": "fa0"},
+    "v0": {"v0": "v0"},
+}
+# LLVM prices accesses of segments and by index, and bf16, without a look at vtype; that of vlm is
+# a load of no latency.
+LEFT_OUT = re.compile(r".*seg|.*ei\d+\.v$|.*bf16|vlm")
+Case = tuple[Instruction, int, int]
+
+pytestmark = pytest.mark.skipif(shutil.which(MCA) is None, reason=f"{MCA} is not installed")
+
+
+def assembly(record: Instruction) -> str:
+    """The instruction with registers that suit every LMUL, unmasked."""
+    kinds = {operand.name: operand.kind for operand in record.operands}
+    parts: list[str] = []
+    for part in (part.strip() for part in record.syntax.split(",")):
+        name = part.strip("()")
+        if kinds[name] != "mask":
+            parts.append(part.replace(name, REGISTERS.get(kinds[name], {}).get(name, "1")))
+    return f"{record.name} {', '.join(parts)}"
+
+
+def cases() -> Iterator[Case]:
+    """Instructions with the SEW and LMUL under which they are legal."""
+    for record in TABLE.values():
+        if not record.is_vector or record.is_custom or record.name.startswith("vset"):
+            continue
+        if LEFT_OUT.match(record.name):
+            continue
+        vectors = [operand for operand in record.operands if operand.kind == "v"]
+        for sew in (8, 16, 32, 64):
+            for lmul in (1, 2, 4, 8):
+                legal = all(operand.element_width(sew) <= 64 for operand in vectors)
+                widths = [o.element_width(sew) for o in vectors if o.registers is None]
+                fits = all(width * lmul <= 8 * sew for width in widths)
+                same = record.memory is None or all(width == sew for width in widths)
+                if legal and fits and same and not (record.is_float and sew == 8):
+                    yield record, sew, lmul
+
+
+def test_the_x60_has_the_times_of_llvm() -> None:
+    machine, found = load_machine("x60"), list(cases())
+    text = "".join(
+        f"# LLVM-MCA-RISCV-LMUL M{lmul}\n# LLVM-MCA-RISCV-SEW E{sew}\n{assembly(record)}\n"
+        for record, sew, lmul in found
+    )
+    command = [MCA, "-mtriple=riscv64", "-mcpu=spacemit-x60", "-mattr=+v,+zvfh",
+               "-instruction-tables"]  # fmt: skip
+    run = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    table = run.stdout.partition("Resources:")[0]
+    rows = re.findall(r"^ +\d+ +(\d+) +([\d.]+) .*\t", table, re.MULTILINE)
+    assert len(rows) == len(found) > 4000
+    wrong: list[str] = []
+    for (record, sew, lmul), (latency, occupancy) in zip(found, rows, strict=True):
+        cost = timing(machine, record.name, vl=machine.vlmax(sew, lmul), sew=sew, lmul=lmul)
+        # Nobody waits for the latency of a store.
+        delay = cost.latency if record.memory != "store" else int(latency)
+        if (cost.occupancy, delay) != (float(occupancy), int(latency)):
+            wrong.append(f"{record.name} e{sew} m{lmul}: {cost}, LLVM {occupancy} {latency}")
+    assert wrong == []
