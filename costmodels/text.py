@@ -17,7 +17,7 @@ def machine_text(machine: Machine) -> str:
     }
     tables: dict[str, dict[str, Any]] = {k: v for k, v in fields.items() if isinstance(v, dict)}
     lines = _entries({k: v for k, v in fields.items() if k not in tables})
-    tables |= {f"timing.{name}": row for name, row in timing.items()}
+    tables |= {f"timing.{json.dumps(name)}": row for name, row in timing.items()}
     for name, table in tables.items():
         lines += ["", f"[{name}]", *_entries(table)]
     return "\n".join(lines) + "\n"
