@@ -136,8 +136,8 @@ class Array(NDArrayOperatorsMixin, Traced):
             return np.asarray(self.known, dtype)
         raise LoweringError(
             "a traced array is needed as plain numbers here",
-            hint="create arrays with functions of np that the kernel calls itself (np.zeros, "
-            "np.stack ...) and convert with .astype",
+            hint="make a constant array that it indexes a parameter of the kernel; create others "
+            "with functions of np that the kernel calls itself (np.zeros, np.stack ...)",
         )
 
     def __getitem__(self, key: Any) -> Array:
