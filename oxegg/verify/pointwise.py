@@ -23,6 +23,7 @@ from oxegg.verify.enclosure import (
     Rule,
     both_defined,
     discrete,
+    everywhere,
     seal,
     smallest_normal,
 )
@@ -182,14 +183,33 @@ def _copysign(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> 
 
 
 def _compare(term: Term, operands: Sequence[Enclosure], accuracy: Accuracy) -> Enclosure:
-    """Undecided (not defined) where the operands are closer than their errors."""
+    """Undecided (not defined) where the operands are closer than their errors.
+
+    What is defined is finite: against an infinite constant every such value is decided.
+    """
     del accuracy
     a, b = operands
+    limits = [_infinite(child) for child in term.children]
+    if any(limits):
+        numbers = [
+            replace(x, value=np.full_like(x.value, limit), defined=everywhere(x.value.ndim))
+            if limit
+            else x
+            for limit, x in zip(limits, operands, strict=True)
+        ]
+        values = [x.value for x in numbers]
+        return discrete(OPERATIONS[term.operator].evaluate(*values), both_defined(numbers))
     reach = a.error + b.error
     decided = (reach == 0) | (np.abs(a.value - b.value) > reach)
     return discrete(
         OPERATIONS[term.operator].evaluate(a.value, b.value), a.defined & b.defined & decided
     )
+
+
+def _infinite(term: Term) -> float:
+    """The value of an infinite constant, else 0."""
+    value = term.constant
+    return float(value) if value is not None and math.isinf(value) else 0.0
 
 
 def _select(term: Term, operands: Sequence[Enclosure]) -> Enclosure:

@@ -255,8 +255,8 @@ def test_scalars(mode: Any) -> None:
 
 
 def test_a_check_that_compares_nothing_is_not_correct() -> None:
-    source = kernel(pointwise("log", const(-1, F32)), ())
-    verdict = check(source, lambda xs: [np.array(np.nan, np.float32)], mode="real")
+    source = kernel(pointwise("convert", const(np.nan, F32), to=I32), ())
+    verdict = check(source, lambda xs: [np.array(0, np.int32)], mode="real")
     assert not verdict.correct
     assert verdict.points == 0
     assert verdict.excluded == len(verdict.sets)
@@ -283,3 +283,20 @@ def test_large_kernels_run_on_fewer_sets() -> None:
     verdict = check(source, lambda xs: [xs[0].astype("f4") @ xs[1].astype("f4")], mode="real")
     assert verdict.correct
     assert len(verdict.sets) == 3
+
+
+@pytest.mark.parametrize("name", ["eq", "ne", "lt", "le"])
+def test_finite_numbers_are_compared_with_infinity(name: str) -> None:
+    kernel_ = kernel(pointwise(name, X, const(np.inf, F32)), (ROWS, COLS), X)
+    right = check(kernel_, lambda xs: run_kernel(kernel_, {"x": xs[0]}), mode="real")
+    assert right.correct
+    assert right.points > 0
+    assert right.excluded == 0
+    wrong = check(kernel_, lambda xs: [~run_kernel(kernel_, {"x": xs[0]})[0]], mode="real")
+    assert not wrong.correct
+
+
+def test_bits_count_where_bounds_leave_everything_open() -> None:
+    infinite = kernel(pointwise("add", X, const(np.inf, F32)), (ROWS, COLS), X)
+    assert check(infinite, lambda xs: [xs[0] + np.float32(np.inf)], mode="real").correct
+    assert not check(infinite, lambda xs: [xs[0] - np.float32(np.inf)], mode="real").correct
