@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from oxegg.emit.constants import fits_immediate, materialize_constant
 from oxegg.emit.program import STACK_POINTER, Bank, Operation, Register
-from oxegg.errors import EmitError
 
 STACK_ALIGNMENT = 16
+LARGEST_STEP = 2048 - STACK_ALIGNMENT
+"""Bytes that one addi may move the stack pointer, which stays aligned."""
 CALLEE_SAVED = (8, 9, *range(18, 28))
 TEMPORARIES = (5, 6, 7, 28, 29, 30, 31)
 
@@ -33,11 +34,9 @@ def frame(
     banks: tuple[Bank, ...] = ("x", "f")
     saved = [Register(bank, n) for bank in banks for n in CALLEE_SAVED if n in used[bank]]
     saves, spills = _aligned(8 * len(saved)), _aligned(spill_bytes)
-    # Arguments are loaded while their offsets are small; then t registers may be occupied.
-    free = [n for n in TEMPORARIES if n not in stack_arguments]
-    if not free:
-        raise EmitError("too many parameters", hint="pass fewer arrays and scalars")
-    scratch = Register("x", free[0])
+    # Arguments are loaded while their offsets are small; then they may occupy all t registers.
+    free = [Register("x", n) for n in TEMPORARIES if n not in stack_arguments]
+    scratch = free[0] if free else None
     incoming = (
         Operation("ld", (Register("x", home), saves + 8 * k, STACK_POINTER), note="argument")
         for k, home in enumerate(stack_arguments)
@@ -63,12 +62,15 @@ def _accesses(saved: Sequence[Register], names: Mapping[Bank, str]) -> Iterator[
         yield Operation(names[register.bank], (register, 8 * k, STACK_POINTER))
 
 
-def _move_stack(distance: int, scratch: Register) -> Iterator[Operation]:
-    if distance and fits_immediate(distance):
-        yield Operation("addi", (STACK_POINTER, STACK_POINTER, distance))
-    elif distance:
+def _move_stack(distance: int, scratch: Register | None) -> Iterator[Operation]:
+    if scratch is not None and not fits_immediate(distance):
         yield from materialize_constant(scratch, distance)
         yield Operation("add", (STACK_POINTER, STACK_POINTER, scratch))
+        return
+    while distance:
+        step = max(-LARGEST_STEP, min(distance, LARGEST_STEP))
+        yield Operation("addi", (STACK_POINTER, STACK_POINTER, step))
+        distance -= step
 
 
 def _aligned(size: int) -> int:

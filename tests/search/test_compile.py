@@ -220,6 +220,19 @@ def test_a_long_chain_of_operations_compiles() -> None:
     np.testing.assert_array_equal(long(x), chain(x))
 
 
+@typed(**dict.fromkeys("abcdefghijklmn", V7))
+def sum_of_fourteen(
+    a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any,
+    h: Any, i: Any, j: Any, k: Any, l: Any, m: Any, n: Any,  # noqa: E741
+) -> Any:  # fmt: skip
+    return a + b + c + d + e + f + g + h + i + j + k + l + m + n
+
+
+def test_more_arrays_than_registers_for_arguments() -> None:
+    compiled = oxegg.compile(sum_of_fourteen, machine="ox-edge", peers=(), effort="quick")
+    same(compiled, sum_of_fourteen)
+
+
 def test_arguments_of_a_wrong_shape_are_refused(compiled: oxegg.CompiledKernel) -> None:
     with pytest.raises(UsageError, match="shape"):
         compiled(np.zeros(99, np.float32))
