@@ -16,7 +16,7 @@ def after_stale_rules(error: LoweringError, stale: Sequence[str]) -> LoweringErr
         return error
     some = ", ".join(stale[:3]) + (" ..." if len(stale) > 3 else "")
     return LoweringError(
-        f"{error.message}; {len(stale)} rules have no current evidence and were not used: {some}",
+        f"{error.message}; without current evidence, and so not used: {some}",
         where=error.where,
         hint="run `oxegg rules prove`",
     )
