@@ -176,8 +176,10 @@ class Hart:
         return self.state.read_csr(CSR_NUMBERS[COUNTERS[name]]) + self._counter_offsets[name]
 
     def _set_counter(self, name: str, value: int) -> None:
-        # The following instruction sees the value itself: this one no longer counts.
-        self._counter_offsets[name] += value - self._counter(name) - 1
+        # The following instruction sees the value itself: this one no longer counts. With a clock
+        # it may read mcycle in the same cycle.
+        itself = 0 if name == "mcycle" and self.state.cycles else 1
+        self._counter_offsets[name] += value - self._counter(name) - itself
 
     def _set_satp(self, value: int) -> None:
         # A mode that doesn't exist leaves the whole register as it is.
