@@ -56,6 +56,8 @@ def _largest(a: Array, b: Array) -> Array:
 
 
 def _accumulate(a: Array, b: Array, c: Array) -> Array:
+    if b.ndim == 0 and b == 1:
+        return _canonical(a + c)
     return _canonical(fma32_array(a, b, c).astype(np.float32))
 
 

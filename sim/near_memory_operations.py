@@ -26,12 +26,15 @@ class Command:
     access: Access
     note: Callable[[Event], None]
 
-    def numbers(self, repeat: int) -> list[int]:
+    def numbers(self, repeat: int) -> slice | list[int]:
         """Register numbers of ``repeat`` steps; raises ``StateFault`` for a bad count."""
         self.units.active()
         if not 1 <= repeat <= MAX_REPEAT:
             raise StateFault(f"repeat count {repeat} is not from 1 to {MAX_REPEAT}")
-        return [(self.register + i) % REGISTERS for i in range(repeat)]
+        first = self.register
+        if first + repeat <= REGISTERS:
+            return slice(first, first + repeat)
+        return [(first + i) % REGISTERS for i in range(repeat)]
 
     def bank(self, address: int, repeat: int) -> int:
         """Offset in the banks, rows opened, the clock told."""
@@ -169,18 +172,18 @@ def _zero(command: Command) -> Operation:
     return zero
 
 
+COMBINING = {"ox.nm.add": "add", "ox.nm.mul": "multiply", "ox.nm.max": "largest"}
+"""Fields of ``Lanes``."""
+
+
 def _combine(command: Command) -> Operation:
     units, name = command.units, command.record.name
 
     def combine(address: int, repeat: int) -> None:
         numbers, lanes = command.numbers(repeat), units.active()
-        operation = {
-            "ox.nm.add": lanes.add,
-            "ox.nm.mul": lanes.multiply,
-            "ox.nm.max": lanes.largest,
-        }
+        operation = getattr(lanes, COMBINING[name])
         data = units.load(command.bank(address, repeat), repeat)
-        units.h[:, numbers] = operation[name](units.g[:, numbers], data)
+        units.h[:, numbers] = operation(units.g[:, numbers], data)
 
     return combine
 
@@ -189,7 +192,8 @@ def _accumulate(command: Command) -> Operation:
     units, scalar = command.units, command.record.name == "ox.nm.macs"
 
     def accumulate(address: int, repeat: int) -> None:
-        numbers, lanes = command.numbers(repeat), units.active()
+        command.numbers(repeat)
+        lanes, first = units.active(), command.register
         total = _sums(command)
         data = units.load(command.bank(address, repeat), repeat)
         for i in range(repeat):
@@ -198,9 +202,9 @@ def _accumulate(command: Command) -> Operation:
         if lanes is BYTES:
             shape = (units.units, ACCUMULATOR, units.width)
             data = total.view(np.int8).reshape(shape)
-            units.h[:, numbers[0] : numbers[0] + ACCUMULATOR] = data
+            units.h[:, first : first + ACCUMULATOR] = data
         else:
-            units.h[:, numbers[0]] = total
+            units.h[:, first] = total
 
     return accumulate
 
