@@ -76,8 +76,9 @@ class BankLayout:
     """Where an array of ``size`` bytes lies in ``banks`` banks, ``part`` bytes of it in each.
 
     A part is cut into chunks of ``chunk`` bytes, ``stride`` bytes apart, the first ``offset`` bytes
-    into the bank; the last one may be partly used. Banks are ``distance`` bytes apart. Elements lie
-    in the array's order, or in ``blocks``.
+    into the bank; the last one may be partly used. The pieces of a chunk, ``piece`` bytes each, lie
+    ``pitch`` bytes apart: a chunk in one piece, or accesses that alternate with others'.
+    Banks are ``distance`` bytes apart. Elements lie in the array's order, or in ``blocks``.
     """
 
     size: int
@@ -87,6 +88,8 @@ class BankLayout:
     chunk: int
     stride: int
     distance: int
+    piece: int
+    pitch: int
     blocks: Blocks | None = None
 
     @classmethod
@@ -142,10 +145,14 @@ def part_bytes(size: int, machine: Machine) -> int:
 
 @dataclass(frozen=True)
 class Frame:
-    """Arrays of one size that take turns, or one matrix in blocks."""
+    """Arrays of one size that take turns, or one matrix in blocks.
+
+    The first ``woven`` arrays alternate access by access, the others chunk by chunk.
+    """
 
     buffers: tuple[Buffer, ...]
     blocks: Blocks | None = None
+    woven: int = 0
 
 
 def side_by_side(frames: Sequence[Frame], machine: Machine) -> Mapping[str, BankLayout]:
@@ -153,23 +160,41 @@ def side_by_side(frames: Sequence[Frame], machine: Machine) -> Mapping[str, Bank
 
     Raises ``EmitError`` when the banks are too small, or an array would have two layouts.
     """
-    near, banks = near_memory_of(machine), banks_of(machine)
-    chunk = GROUP * near.width_bytes
+    near = near_memory_of(machine)
     found: dict[str, BankLayout] = {}
     start = 0
     for frame in frames:
-        stride = chunk * len(frame.buffers)
-        size = frame.buffers[0].bytes
-        part = frame.blocks.part if frame.blocks else part_bytes(size, machine)
-        for number, buffer in enumerate(frame.buffers):
-            if buffer.name in found:
-                raise EmitError("an array can't lie in near-memory banks in two ways")
-            found[buffer.name] = BankLayout(
-                buffer.bytes, banks, part, start + number * chunk, chunk, stride, near.bank_bytes,
-                frame.blocks,
-            )  # fmt: skip
-        start += -(-part // chunk) * stride
+        own = _in_frame(frame, start, machine)
+        if own.keys() & found.keys():
+            raise EmitError("an array can't lie in near-memory banks in two ways")
+        found |= own
+        last = next(iter(own.values()))
+        start += last.chunks * last.stride
         start = -(-start // near.row_bytes) * near.row_bytes
     if start > near.bank_bytes:
         raise EmitError("the arrays don't fit into the banks")
+    return found
+
+
+def _in_frame(frame: Frame, start: int, machine: Machine) -> dict[str, BankLayout]:
+    """Layouts of a frame that begins ``start`` bytes into each bank."""
+    near = near_memory_of(machine)
+    width, chunk = near.width_bytes, GROUP * near.width_bytes
+    size = frame.buffers[0].bytes
+    part = frame.blocks.part if frame.blocks else part_bytes(size, machine)
+    found: dict[str, BankLayout] = {}
+    for number, buffer in enumerate(frame.buffers):
+        alternates = number < frame.woven
+        found[buffer.name] = BankLayout(
+            size=buffer.bytes,
+            banks=banks_of(machine),
+            part=part,
+            offset=start + number * (width if alternates else chunk),
+            chunk=chunk,
+            stride=chunk * len(frame.buffers),
+            distance=near.bank_bytes,
+            piece=width if alternates else chunk,
+            pitch=width * frame.woven if alternates else chunk,
+            blocks=frame.blocks,
+        )
     return found

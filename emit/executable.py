@@ -274,28 +274,33 @@ def _pass_arguments(
 def _carry(
     way: str, index: int, buffer: BankedBuffer, place: _Place, data: int
 ) -> Iterator[Line | Label]:
-    """Copy an array word by word, chunk by chunk and bank by bank, to or from the banks."""
-    dense, banked, chunk_end, bank_end, last = A0, A0 + 1, A0 + 2, A0 + 3, A0 + 4
+    """Copy an array word by word, piece by piece, chunk by chunk, to or from the banks."""
+    dense, banked, last = A0, A0 + 1, A0 + 2
+    ends = piece_end, chunk_end, bank_end = A0 + 3, A0 + 4, A0 + 5
     layout, loop = buffer.layout, f"bank_{way}{index}"
     source, target = (dense, banked) if way == "to" else (banked, dense)
     span = layout.chunks * layout.stride
+    woven = layout.chunk // layout.piece * layout.pitch
     start = data + place.buffer
     yield from _constant(dense, start)
-    yield from _constant(banked, buffer.address)
-    yield from _constant(chunk_end, buffer.address + layout.chunk)
-    yield from _constant(bank_end, buffer.address + span)
     yield from _constant(last, start + layout.part * layout.banks)
+    yield from _constant(banked, buffer.address)
+    for end, size in zip(ends, (layout.piece, woven, span), strict=True):
+        yield from _constant(end, buffer.address + size)
     yield Label(loop)
     yield Line("ld", (T0, 0, source))
     yield Line("sd", (T0, 0, target))
     yield Line("addi", (dense, dense, 8))
     yield Line("addi", (banked, banked, 8))
+    yield Line("bne", (banked, piece_end, loop))
+    yield from _advance((banked,), layout.pitch - layout.piece)
+    yield from _advance((piece_end,), layout.pitch)
     yield Line("bne", (banked, chunk_end, loop))
-    yield from _advance((banked,), layout.stride - layout.chunk)
+    yield from _advance((banked, piece_end), layout.stride - woven)
     yield from _advance((chunk_end,), layout.stride)
     yield Line("bne", (banked, bank_end, loop))
     yield from _advance((dense,), -buffer.slack)
-    yield from _advance((banked, chunk_end), layout.distance - span)
+    yield from _advance((banked, piece_end, chunk_end), layout.distance - span)
     yield from _advance((bank_end,), layout.distance)
     yield Line("bne", (dense, last, loop))
 

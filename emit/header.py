@@ -94,6 +94,7 @@ def _comment(
             yield (
                 f" * {name}: {at.banks} banks, {at.part} bytes in each, chunks of {at.chunk} bytes"
                 f" {at.stride} bytes apart, the first {at.offset} bytes into the bank"
+                + (f", in pieces of {at.piece} every {at.pitch}" if at.piece < at.chunk else "")
                 + (f"; laid out by {kernel}_pack_{name}" if at.blocks else "")
             )
     if scratch_bytes:

@@ -29,16 +29,20 @@ def _engine(machine: Machine) -> NearMemory:
 class Turns:
     """Chunks of ``chunk`` bytes, ``stride`` bytes apart, the first ``offset`` bytes into a bank.
 
-    Buffers of the same stride lie side by side: a chunk of each in turn.
+    A chunk is cut into pieces of ``piece`` bytes, ``pitch`` bytes apart. Buffers of the same stride
+    and pitch lie side by side: a chunk, or a piece, of each in turn.
     """
 
     offset: int
     chunk: int
     stride: int
+    piece: int
+    pitch: int
 
     def end(self, part: int) -> int:
         """Where ``part`` bytes of a bank end."""
-        return self.offset + max(0, part // self.chunk - 1) * self.stride + self.chunk
+        chunks, pieces = max(1, part // self.chunk), self.chunk // self.piece
+        return self.offset + (chunks - 1) * self.stride + (pieces - 1) * self.pitch + self.piece
 
 
 def bank_count(machine: Machine) -> int:
@@ -95,10 +99,11 @@ def map_turns(memory: Memory, machine: Machine, wanted: Iterable[tuple[Turns, in
 
 
 def in_turns(memory: Memory, machine: Machine, turns: Turns, size: int) -> NDArray[Any]:
-    """A view of a buffer of ``size`` bytes: (banks, chunks, bytes of a chunk)."""
+    """A view of a buffer of ``size`` bytes: (banks, chunks, pieces, bytes of a piece)."""
     banks = bank_count(machine)
-    shape = (banks, size // banks // turns.chunk, turns.chunk)
-    strides = (_engine(machine).bank_bytes, turns.stride, 1)
+    pieces = turns.chunk // turns.piece
+    shape = (banks, size // banks // turns.chunk, pieces, turns.piece)
+    strides = (_engine(machine).bank_bytes, turns.stride, turns.pitch, 1)
     return as_strided(memory.bytes[NEAR_MEMORY_BASE + turns.offset :], shape, strides)
 
 

@@ -32,6 +32,8 @@ from oxegg.rules.near_memory import LANES, SUMS
 
 SUM_BYTES = 4
 SUMS_PLACE = "sums of the units"
+FACTORS_PLACE = "factors of the arrays"
+NOWHERE = ""
 BYTE_SUMS = 4  # registers that hold the sums of one register of 8-bit products
 _STORES = {1: "sb", 2: "sh", 4: "sw"}
 
@@ -39,6 +41,8 @@ _STORES = {1: "sb", 2: "sh", 4: "sw"}
 @dataclass(frozen=True)
 class Command:
     """One command of a group: ``place`` is the buffer whose part it walks, or a number's name.
+
+    ``NOWHERE``: it touches registers only.
 
     ``register`` is the first of ``repeat`` registers; ``step``: which access of the group.
     """
@@ -51,7 +55,7 @@ class Command:
 
     @property
     def in_banks(self) -> bool:
-        return not self.name.startswith("ox.nm.bc")
+        return self.place != NOWHERE and not self.name.startswith("ox.nm.bc")
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Pass:
     """What a stage does: ``before`` all groups, and the value that its ``source`` computes.
 
     ``numbers`` are the scalars that units need, by name; those in ``spread`` fill whole registers.
+    ``woven`` are arrays that alternate access by access, with their factors (``None``: one): one
+    command then adds an element of each, times its factor.
     """
 
     source: Value
@@ -66,6 +72,7 @@ class Pass:
     numbers: dict[str, Value | None]
     spread: frozenset[str]
     before: tuple[Command, ...]
+    woven: tuple[tuple[Buffer, Value | None], ...] = ()
 
     @property
     def type(self) -> ElementType:
@@ -77,6 +84,11 @@ class Pass:
         read = [v.access.buffer for v in walk([self.source]) if v.kind == "bank" and v.access]
         written = [] if self.source.kind == "bank sum" else [self.output]
         return list({buffer.name: buffer for buffer in [*read, *written]}.values())
+
+    @property
+    def walked(self) -> list[Buffer]:
+        """Arrays whose pointers commands take."""
+        return [self.woven[0][0], self.output] if self.woven else self.buffers
 
     @property
     def sum_registers(self) -> int:
@@ -93,6 +105,10 @@ def plan(store: Value) -> Pass:
     if source.kind == "bank sum":
         return Pass(source, store.access.buffer, {}, frozenset(), ())
     chain = _chain(source)
+    woven = _woven(chain)
+    if woven:
+        bring = Command("ox.nm.bcs", 0, FACTORS_PLACE, len(woven))
+        return Pass(source, store.access.buffer, {}, frozenset(), (bring,), woven)
     start, steps = chain[0], chain[1:]
     numbers: dict[str, Value | None] = {}
     spread: set[str] = set()
@@ -111,11 +127,36 @@ def plan(store: Value) -> Pass:
     return Pass(source, store.access.buffer, numbers | factors, frozenset(spread), tuple(before))
 
 
+def _woven(chain: Sequence[Value]) -> tuple[tuple[Buffer, Value | None], ...]:
+    """Arrays times factors whose sum a chain is, where its steps have different factors.
+
+    Registers hold the factors of all arrays at once, and a command takes them one after the other.
+    """
+    start, *steps = chain
+    if len({_factor(step) for step in steps}) < 2:
+        return ()
+    if start.kind == "bank start":
+        terms: list[tuple[Value, Value | None]] = [(start.operands[0], None)]
+    elif start.form == "ox.nm.mul" and start.operands[0].kind != "bank":
+        terms = [(start.operands[1], start.operands[0])]
+    else:
+        return ()
+    terms += [(step.operands[1], step.operands[2] if _scaled(step) else None) for step in steps]
+    arrays = [(bank.access.buffer, factor) for bank, factor in terms if bank.access]
+    distinct = len({buffer.name for buffer, _ in arrays}) == len(arrays)
+    return tuple(arrays) if distinct and len(arrays) <= GROUP else ()
+
+
 def group_commands(planned: Pass, count: int) -> list[Command]:
     """The commands of one group of ``count`` accesses to every array."""
     if planned.source.kind == "bank sum":
         x, y = (_buffer(operand) for operand in planned.source.operands)
         return [Command("ox.nm.ld", 0, x, count), Command("ox.nm.mac", 0, y, count)]
+    stored = Command("ox.nm.st", 0, planned.output.name, count)
+    if planned.woven:
+        first, each = planned.woven[0][0].name, len(planned.woven)
+        sums = [Command("ox.nm.macs", i, first, each, i * each) for i in range(count)]
+        return [Command("ox.nm.zero", 0, NOWHERE, count), *sums, stored]
     start, *steps = _chain(planned.source)
     commands: list[Command] = []
     if start.kind == "bank start":
@@ -131,7 +172,7 @@ def group_commands(planned: Pass, count: int) -> list[Command]:
             commands.append(Command("ox.nm.bcs", 0, _factor(step), 1))
         place = _buffer(step.operands[1])
         commands += [Command("ox.nm.macs", i, place, 1, i) for i in range(count)]
-    return [*commands, Command("ox.nm.st", 0, planned.output.name, count)]
+    return [*commands, stored]
 
 
 def bank_layouts(program: PhysicalProgram, machine: Machine) -> Mapping[str, BankLayout]:
@@ -140,19 +181,24 @@ def bank_layouts(program: PhysicalProgram, machine: Machine) -> Mapping[str, Ban
     Raises ``EmitError`` when the banks are too small, or an array would have two layouts.
     """
     frames: list[dict[str, Buffer]] = []
-    matrices: list[Frame] = []
+    apart: list[Frame] = []  # matrices, and arrays that alternate access by access
     for store in program.stores:
         if is_product(store):
             frame_of_matrix = frame_of(product_of(store, machine))
-            matrices += [] if frame_of_matrix in matrices else [frame_of_matrix]
+            apart += [] if frame_of_matrix in apart else [frame_of_matrix]
         elif store.space == "h":
-            frame = {buffer.name: buffer for buffer in plan(store).buffers}
+            planned = plan(store)
+            if planned.woven:
+                arrays = (*(buffer for buffer, _ in planned.woven), planned.output)
+                apart.append(Frame(arrays, woven=len(planned.woven)))
+                continue
+            frame = {buffer.name: buffer for buffer in planned.buffers}
             for other in [f for f in frames if f.keys() & frame.keys()]:
                 frames.remove(other)
                 frame = other | frame
             frames.append(frame)
     streams = [Frame(tuple(frame.values())) for frame in frames]
-    return side_by_side([*streams, *matrices], machine) if streams or matrices else {}
+    return side_by_side([*streams, *apart], machine) if streams or apart else {}
 
 
 def is_product(store: Value) -> bool:
@@ -172,7 +218,9 @@ def near_memory_bytes(stage: Stage, machine: Machine) -> int:
         return product_of(stage.stores[0], machine).scratchpad_bytes
     planned = plan(stage.stores[0])
     sums = planned.sum_registers * banks_of(machine) * SUM_BYTES
-    return sum(_room(planned, name, machine) for name in planned.numbers) + _lines(sums)
+    factors = len(planned.woven) * planned.type.bytes
+    numbers = sum(_room(planned, name, machine) for name in planned.numbers)
+    return numbers + _lines(factors) + _lines(sums)
 
 
 def lower_near_memory(emitter: Emitter, stage: Stage, layouts: Mapping[str, BankLayout]) -> None:
@@ -197,7 +245,7 @@ class _Lowering:
         channels = emitter.integer((1 << self.machine.near_memory_channels) - 1)
         kind = emitter.integer(LANES[self.plan.type])
         emitter.emit("ox.nm.on", emitter.new("x"), channels, kind)
-        for buffer in self.plan.buffers:
+        for buffer in self.plan.walked:
             pointer = self.places[buffer.name] = emitter.new("x")
             emitter.emit("addi", pointer, emitter.bases[buffer.name], 0)
         self._send(self.plan.before)
@@ -223,6 +271,10 @@ class _Lowering:
             copies = GROUP * self.width // size if name in self.plan.spread else 1
             for copy in range(copies):
                 self._store(value, size * copy, place)
+        if self.plan.woven:
+            place = self.places[FACTORS_PLACE] = self._at(offset)
+            for number, (_, factor) in enumerate(self.plan.woven):
+                self._store(factor, size * number, place)
         if self.plan.sum_registers:
             self.places[SUMS_PLACE] = self._at(offset)
 
@@ -237,13 +289,15 @@ class _Lowering:
             letter = "f" if type_.is_float else ""
             name, source = letter + _STORES[type_.bytes], self.emitter.bases[value.name]
         else:
+            if value is not None and value.kind != "immediate":
+                raise EmitError("near-memory units take numbers that are parameters or constants")
             bits = value_to_bits(1.0, type_) if value is None else value.bits
             name, source = _STORES[type_.bytes], self.emitter.integer(bits)
         self.emitter.emit(name, source, offset, place, memory=memory)
 
     def _group(self, count: int) -> None:
         self._send(group_commands(self.plan, count))
-        for buffer in self.plan.buffers:
+        for buffer in self.plan.walked:
             pointer, stride = self.places[buffer.name], self.layouts[buffer.name].stride
             if fits_immediate(stride):
                 self.emitter.emit("addi", pointer, pointer, stride)
@@ -253,11 +307,15 @@ class _Lowering:
     def _send(self, commands: Sequence[Command]) -> None:
         emitter = self.emitter
         for command in commands:
+            repeat = emitter.integer(command.repeat)
+            if command.place == NOWHERE:
+                emitter.emit(command.name, command.register, repeat)
+                continue
             place = self.places[command.place]
             if command.step:
                 base, place = place, emitter.new("x")
                 emitter.emit("addi", place, base, command.step * self.width)
-            emitter.emit(command.name, command.register, place, emitter.integer(command.repeat))
+            emitter.emit(command.name, command.register, place, repeat)
 
     def _add_sums(self) -> None:
         """The units' sums, one after the other, into the result."""

@@ -210,7 +210,7 @@ class _Run:
         if name in self.banked:
             layout = self.banked[name]
             chunks = layout.bytes if isinstance(data, int) else layout.pack(data)
-            turns = Turns(layout.offset, layout.chunk, layout.stride)
+            turns = Turns(layout.offset, layout.chunk, layout.stride, layout.piece, layout.pitch)
             return Buffer(chunks, "near_memory", turns=turns)
         place: Any = self.place
         return Buffer(data, place)

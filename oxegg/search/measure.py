@@ -99,7 +99,8 @@ class Runner:
 def in_banks(layout: BankLayout, data: Array | int) -> Buffer:
     """An array, or memory for one, in near-memory banks."""
     chunks = layout.bytes if isinstance(data, int) else layout.pack(data)
-    return Buffer(chunks, "near_memory", turns=Turns(layout.offset, layout.chunk, layout.stride))
+    turns = Turns(layout.offset, layout.chunk, layout.stride, layout.piece, layout.pitch)
+    return Buffer(chunks, "near_memory", turns=turns)
 
 
 def place_of(kernel: Kernel, machine: Machine, wanted: str) -> Place:

@@ -40,6 +40,10 @@ def chain(x: Any, y: Any, z: Any) -> Any:
     return 2 * x + (3 * y + z)
 
 
+def three_factors(a: Any, x: Any, y: Any, z: Any) -> Any:
+    return a * x + (3 * y + z)
+
+
 def same_number(x: Any, y: Any) -> Any:
     return x * 0.5 + 0.5 * y
 
@@ -66,6 +70,7 @@ def norm(x: Any) -> Any:
 
 KERNELS: list[tuple[Kernel, str]] = [
     (axpy, "f32"), (axpy, "f16"), (axpy, "bf16"), (chain, "f32"), (same_number, "f32"),
+    (three_factors, "f32"), (three_factors, "f16"),
     (shifted, "f32"), (shifted, "i8"), (product, "f32"), (product, "i8"), (dot, "f32"),
     (norm, "f32"), (bytes_dot, "i8"),
 ]  # fmt: skip
@@ -114,10 +119,11 @@ def on_units(function: Kernel, letters: str, name: str, size: int) -> Runner:
 @pytest.mark.parametrize("machine", ["ox-edge", "ox-card", "ox-dc"])
 @pytest.mark.parametrize("size", [2, 31, 257, 2053])
 def test_every_size_is_right_on_the_units(machine: str, size: int) -> None:
-    for function in (axpy, dot):
+    for function in (axpy, dot, three_factors):
         run = on_units(function, "f32", machine, size)
-        x, y = np.random.default_rng(size).normal(size=(2, size)).astype(np.float32)
-        inputs = [x, y] if function is dot else [np.float32(1.5), x, y]
+        x, y, z = np.random.default_rng(size).normal(size=(3, size)).astype(np.float32)
+        a = np.float32(1.5)
+        inputs = {axpy: [a, x, y], dot: [x, y], three_factors: [a, x, y, z]}[function]
         (result,) = run([np.asarray(value) for value in inputs])
         np.testing.assert_allclose(result, function(*inputs), rtol=1e-4, atol=1e-5)
 
@@ -151,14 +157,27 @@ def test_field_check_covers_the_units() -> None:
     assert report["field_check"] is True
 
 
-def test_files_work_on_their_own(tmp_path: Any) -> None:
+def test_factors_of_all_arrays_stay_in_the_registers() -> None:
+    """Arrays alternate access by access: no number is broadcast inside the loop."""
+    store = on_units(three_factors, "f32", "ox-card", 20011).program.stores[0]
+    planned = plan(store)
+    assert [command.repeat for command in planned.before] == [3]
+    names = [command.name for command in group_commands(planned, GROUP)]
+    assert names == ["ox.nm.zero", *["ox.nm.macs"] * GROUP, "ox.nm.st"]
+
+
+@pytest.mark.parametrize("function", [axpy, three_factors])
+def test_files_work_on_their_own(function: Kernel, tmp_path: Any) -> None:
     """The program carries its arrays into the banks; the certificate knows where they lie."""
-    kernel = compiled(axpy, "f32", "ox-edge", 3001)
+    kernel = compiled(function, "f32", "ox-edge", 3001)
     assert kernel.report["engine"] == "near_memory"
     kernel.write(tmp_path)
     assert "x: input, float32, 3001, in near-memory banks" in kernel.header_text
-    assert "chunks of 256 bytes 768 bytes apart" in kernel.header_text
-    assert sim.run_elf(tmp_path / "axpy.elf", load_machine("ox-edge")).exit_code == 0
+    apart = 256 * len(kernel.report["banked"])
+    assert f"chunks of 256 bytes {apart} bytes apart" in kernel.header_text
+    assert (
+        sim.run_elf(tmp_path / f"{function.__name__}.elf", load_machine("ox-edge")).exit_code == 0
+    )
     assert any(finding.name == "machine code" for finding in check_folder(tmp_path))
 
 
@@ -189,7 +208,7 @@ def test_arrays_of_one_pass_share_the_rows_of_the_memory() -> None:
 
 def test_groups_cover_every_access_once() -> None:
     machine = load_machine("ox-card")
-    stage = Stage(on_units(chain, "f32", "ox-card", 20011).program.stores)
+    stage = Stage(on_units(axpy, "f32", "ox-card", 20011).program.stores)
     planned = plan(stage.stores[0])
     groups, rest = group_counts(planned, machine)
     accesses = -(-20011 * 4 // 32 // banks_of(machine))
