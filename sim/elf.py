@@ -49,6 +49,7 @@ def run_elf(
     fill_agnostic: bool = False,
     record: bool = False,
     native: bool = True,
+    misaligned: bool = True,
 ) -> ElfResult:
     """Run the program at ``path`` from its entry point to its exit.
 
@@ -58,8 +59,9 @@ def run_elf(
     as well, at ``SPM_BASE`` and ``NEAR_MEMORY_BASE``, unless the program lies there. ``record``
     keeps a timeline; ``native`` allows machine code of the host, which changes nothing but the time
     that the simulation takes. ``fill_agnostic`` puts ones into agnostic vector elements; else they
-    stay undisturbed, as on most hardware. Raises ``UsageError`` for a file that is no static RV64
-    program and ``SimulationError`` for a fault.
+    stay undisturbed, as on most hardware. ``misaligned``: whether scalar loads and stores may be
+    misaligned; else they are exceptions, as an implementation may choose. Raises ``UsageError`` for
+    a file that is no static RV64 program and ``SimulationError`` for a fault.
     """
     image = read_image(Path(path))
 
@@ -67,7 +69,7 @@ def run_elf(
         return _run(
             image, [str(path), *arguments], machine, timing=timing, track_flags=track_flags,
             max_instructions=max_instructions, fill_agnostic=fill_agnostic, record=record,
-            native=native,
+            native=native, misaligned=misaligned,
         )  # fmt: skip
 
     return with_flags_if_observed(run)
@@ -83,6 +85,7 @@ def _run(
     fill_agnostic: bool,
     record: bool,
     native: bool,
+    misaligned: bool,
     track_flags: bool,
 ) -> ElfResult:
     """One run from the beginning."""
@@ -95,6 +98,7 @@ def _run(
         memory, heap, sp = linux.load(image, command)
         environment = linux.System(machine.clock_ghz, heap)
         call = environment.call
+    memory.misaligned = misaligned
     map_local_memories(memory, machine)
     state = State(
         memory, machine.vlen, accelerators(machine, memory),

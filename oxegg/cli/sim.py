@@ -30,6 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-timing", action="store_true", help="count instructions only, no cycles"
     )
     parser.add_argument(
+        "--trap-misaligned",
+        action="store_true",
+        help="misaligned scalar loads and stores are exceptions, as on the simplest cores",
+    )
+    parser.add_argument(
         "--profile",
         action="store_true",
         help="show by loop and unit where the cycles went, and what the core waited for",
@@ -51,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         machine,
         timing=not arguments.no_timing,
         record=arguments.trace is not None,
+        misaligned=not arguments.trap_misaligned,
     )
     if arguments.trace is not None:
         _write_trace(Path(arguments.trace), arguments.file, machine, result)

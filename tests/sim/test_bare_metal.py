@@ -57,6 +57,54 @@ def test_an_unexpected_exception_fails(tmp_path: Path):
     assert run_elf(program, load_machine("ox-edge")).exit_code == (1337 | 3) >> 1
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_misaligned_accesses_trap_where_that_is_chosen(native: bool, tmp_path: Path):
+    """In a loop that is hot enough for native code; each trap counts in s5, each access not."""
+    source = tmp_path / "program.s"
+    source.write_text("""
+        .include "environment.inc"
+        PROGRAM 3
+        .option norvc
+        la s0, words
+        li s1, 4000
+        li s5, 0
+1:      lw a0, 0(s0)
+        lw a0, 2(s0)
+        sd a0, 4(s0)
+        addi s1, s1, -1
+        bnez s1, 1b
+        CHECK 2, s5, 8000
+        CHECK 3, a0, 7
+        ld a1, 0(s0)
+        CHECK 4, a1, 7
+        END
+machine_handler:
+        csrr t0, mcause
+        andi t0, t0, ~2
+        li t1, 4                # a load (4) or a store (6)
+        bne t0, t1, fail
+        csrr t0, mtval
+        sub t0, t0, s0
+        andi t0, t0, ~6
+        bnez t0, fail
+        addi s5, s5, 1
+        csrr t0, mepc
+        addi t0, t0, 4
+        csrw mepc, t0
+        mret
+        .data
+        .balign 8
+words:  .dword 7, 0
+""")
+    program = assemble_program(source, tmp_path / "program.elf")
+    machine = load_machine("ox-edge")
+    result = run_elf(program, machine, timing=False, native=native, misaligned=False)
+    assert result.exit_code == 0
+    assert run_elf(program, machine, timing=False, native=native).exit_code == 2
+    if spike() is not None:
+        assert run_spike(program, tmp_path, 256) == 0
+
+
 def test_the_host_prints(tmp_path: Path):
     body = """
         la a0, call
