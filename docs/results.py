@@ -1,9 +1,11 @@
-"""Writes ``docs/results.md`` from the JSON files of ``oxegg bench``.
+"""Writes ``docs/results.md`` and ``docs/suites.md`` from the JSON files of ``oxegg bench``.
 
     oxegg bench --machine ox-card --json out/bench-ox-card.json          (ox-edge, ox-dc alike)
     oxegg bench --machine x60 --objective instructions --peer "" --json out/bench-x60.json
     oxegg bench --machine ox-card --peer "" --without algebra --json out/without-algebra.json
+    oxegg bench --suite ai --machine ox-card --json out/ai-ox-card.json  (graphics; ox-edge, ox-dc)
     python docs/results.py out > docs/results.md
+    python docs/results.py out suites > docs/suites.md
 
 ``docs/data/clang_best.csv`` holds the executed instructions of the best of clang 22's variants
 (-O3 -ffast-math, LMUL caps 1, 2, 4, 8) of ``docs/data/kernels.c``, counted under QEMU.
@@ -16,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
+
+from oxegg.report.prediction import accuracy
 
 Row = dict[str, Any]
 HERE = Path(__file__).parent
@@ -119,8 +123,73 @@ def _worth(ratio: float | None) -> str:
     return "" if abs(ratio - 1) <= 0.005 else f"{ratio:.2f}"
 
 
+def suite_tables(folder: Path) -> Iterator[str]:
+    """The suites ``ai`` and ``graphics``: share of the roofline, and what limits each kernel."""
+    yield "# The suites ai and graphics"
+    yield ""
+    yield "Written by `docs/results.py`; cycles are simulated. *Roofline* is what bounds any"
+    yield "program of this algebra; *busiest* the engine that it keeps longest; *waits for* why"
+    yield "most cycles without issue had none."
+    yield ""
+    everything: list[Row] = []
+    for suite in ("ai", "graphics"):
+        for machine in ("ox-card", "ox-edge", "ox-dc"):
+            rows = [r for r in read(folder, f"{suite}-{machine}") if r.get("cycles")]
+            if rows:
+                everything += rows
+                yield from suite_table(suite, machine, rows)
+    yield from predictions(everything)
+
+
+def suite_table(suite: str, machine: str, rows: list[Row]) -> Iterator[str]:
+    shares = [r["roofline_cycles"] / r["cycles"] for r in rows]
+    correct = sum(r["correct"] is True for r in rows)
+    yield f"## {suite} on {machine}"
+    yield ""
+    yield (
+        f"{correct} of {len(rows)} correct; {sum(share > 1 for share in shares)} faster than the "
+        f"roofline; geometric mean of the share {geometric_mean(shares):.0%}."
+    )
+    yield ""
+    yield "| kernel | engine | place | cycles | of roofline | roofline | busiest | waits for |"
+    yield "| --- | --- | --- | --: | --: | --- | --- | --- |"
+    for r, share in zip(rows, shares, strict=True):
+        busiest = max(r["engines"], key=lambda engine: r["engines"][engine])
+        waits = max(r["stalls"], key=lambda cause: r["stalls"][cause], default="")
+        yield (
+            f"| {r['kernel']} | {r['engine']} | {r['place']} | {r['cycles']:,} | {share:.0%} "
+            f"| {r['roofline_limit']} | {busiest} {r['engines'][busiest]:.0%} | {waits} |"
+        )
+    yield ""
+
+
+def predictions(rows: list[Row]) -> Iterator[str]:
+    found = accuracy(rows)
+    if found is None:
+        return
+    yield "## Predicted against simulated cycles"
+    yield ""
+    yield (
+        f"{found.count} programs of {found.kernels} searches: rank correlation (Spearman) "
+        f"{found.spearman:.3f}, median error {found.error:.1%}"
+        + (f"; within one search, on average, {found.within:.2f}." if found.within else ".")
+    )
+    yield ""
+    yield "| engine | programs | rank correlation | median error |"
+    yield "| --- | --: | --: | --: |"
+    for engine in sorted({t["engine"] for r in rows for t in r["tried"]}):
+        own = [{"tried": [t for t in r["tried"] if t["engine"] == engine]} for r in rows]
+        part = accuracy(own)
+        if part is not None:
+            yield f"| {engine} | {part.count} | {part.spearman:.3f} | {part.error:.1%} |"
+    yield ""
+
+
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
+    if sys.argv[2:] == ["suites"]:
+        print("\n".join(suite_tables(folder)))
+        return
     lines = ["# Measured results", "", "Written by `docs/results.py`; cycles are simulated.", ""]
     for machine in ("ox-card", "ox-edge", "ox-dc"):
         lines += against_generic(folder, machine)

@@ -5,7 +5,7 @@ fastest schedule doesn't fit the register files, gentler ones compete with its s
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from oxegg.costmodels import Machine
@@ -142,6 +142,22 @@ def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Al
             best, cycles = allocation, estimate
     assert best is not None
     return best
+
+
+def predicted_cycles(code: MachineCode, machine: Machine) -> float:
+    """What the scheduler's machine model makes of the instructions that were emitted."""
+    return estimated_cycles(
+        replace(code.program, body=_executed(code.program.body, code.homes)), machine
+    )
+
+
+def _executed(body: Body, homes: Mapping[Register, int]) -> list[Operation | Loop]:
+    """Without moves from a hardware register to itself, which are not emitted."""
+    return [
+        replace(item, body=_executed(item.body, homes)) if isinstance(item, Loop) else item
+        for item in body
+        if isinstance(item, Loop) or not is_idle_move(item, homes)
+    ]
 
 
 def _limits(program: Program) -> Iterator[Mapping[Bank, int] | None]:

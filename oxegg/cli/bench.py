@@ -10,6 +10,7 @@ from oxegg.cli.options import add_machine_option, add_search_options
 from oxegg.cli.output import progress, put_json, show
 from oxegg.frontend.suite import SUITES
 from oxegg.report import summarize_many
+from oxegg.report.prediction import accuracy
 
 EXAMPLE = """\
   oxegg bench softmax_1024 saxpy_1024 --machine ox-card
@@ -62,4 +63,11 @@ def _totals(reports: Sequence[Mapping[str, Any]]) -> str:
     ]
     correct = sum(report.get("correct") is True for report in reports)
     mean = f"{geometric_mean(speedups):.2f}x" if speedups else "not measured"
-    return f"{correct} of {len(reports)} correct; geometric mean against generic: {mean}"
+    totals = f"{correct} of {len(reports)} correct; geometric mean against generic: {mean}"
+    found = accuracy(reports)
+    if found is None:
+        return totals
+    return (
+        f"{totals}\n{found.count} programs simulated; predictions: rank correlation "
+        f"{found.spearman:.3f}, median error {found.error:.1%}"
+    )

@@ -12,13 +12,12 @@ import numpy.typing as npt
 
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
-from oxegg.emit.backend import MachineCode, generate, generate_pipelined
+from oxegg.emit.backend import MachineCode, generate, generate_pipelined, predicted_cycles
 from oxegg.emit.lowering.program import lower, with_staging
 from oxegg.emit.modulo.synthesize import Effort as LoopEffort
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram
 from oxegg.emit.program import Program
-from oxegg.emit.schedule import estimated_cycles
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError, LoweringError
 from oxegg.ir.term import Kernel
@@ -239,7 +238,7 @@ def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array
         return None
     runner = replace(trial.runner, code=code.code)
     result = runner.call(inputs, timing=True)
-    predicted = estimated_cycles(code.program, job.scheduled_for)
+    predicted = predicted_cycles(code, job.scheduled_for)
     return replace(trial, code=code, runner=runner, result=result, predicted=predicted)
 
 
@@ -332,7 +331,7 @@ def _try(
         return None
     runner = runner_for(job.kernel, physical, code, job.machine, job.memory)
     result = runner.call(inputs, timing=True)
-    predicted = estimated_cycles(code.program, job.scheduled_for)
+    predicted = predicted_cycles(code, job.scheduled_for)
     return Trial(candidate, tuple(plan), code, runner, result, predicted)
 
 

@@ -16,12 +16,13 @@ from oxegg.rules.vector_engine import FORMS
 from oxegg.search.tile_graph import PRODUCT_NODES
 
 _KINDS = (  # prefix of the instruction, kind of costmodels.roofline
+    ("vfmin", "move"), ("vfmax", "move"), ("vmin", "move"), ("vmax", "move"),  # before vfm
     ("vfdiv", "div"), ("vfrdiv", "div"), ("vfsqrt", "sqrt"), ("vfadd", "fma"), ("vfsub", "fma"),
     ("vfrsub", "fma"), ("vfmul", "fma"), ("vfm", "fma"), ("vfnm", "fma"), ("vdiv", "idiv"),
     ("vmul", "mul"), ("vmacc", "mul"), ("vadd", "int"), ("vsub", "int"), ("vrsub", "int"),
 )  # fmt: skip
 BANK_WORK = ("NIns", "NMac", "NAdd", SUM, PRODUCT)
-_MIN_MAX = ("vfmin", "vfmax", "vmin", "vmax", "vfmerge", "vmf", "vms")
+_NOT_COUNTED = ("vfmerge", "vmf", "vms")
 
 
 def kernel_roofline(
@@ -132,7 +133,7 @@ def _count(
 ) -> None:
     key = node.attributes[0]
     form = FORMS.get(key)
-    if form is None or form.encodings[0].instruction.startswith(_MIN_MAX):
+    if form is None or form.encodings[0].instruction.startswith(_NOT_COUNTED):
         return
     name = form.encodings[0].instruction
     kind = next((kind for prefix, kind in _KINDS if name.startswith(prefix)), None)
