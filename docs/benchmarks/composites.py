@@ -99,7 +99,7 @@ def measure(machine: str, names: Sequence[str] = tuple(STEPS)) -> dict[str, tupl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="What fusing saves.")
     parser.add_argument("--machine", default="ox-card")
     measured = measure(parser.parse_args().machine)
     print("| composite | cycles | apart | ratio | bytes moved | apart | saved |")
