@@ -42,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
     "mul": Kind(("vmul.vv",), "mul", dot=True, packs=True),
     "idiv": Kind(("vdiv.vv",), "div"),
     "fma": Kind(("vfmacc.vv",), "fmadd.{s}", dot=True),
+    "extremum": Kind(("vfmin.vv",), "fmin.{s}", dot=True),
     "div": Kind(("vfdiv.vv",), "fdiv.{s}"),
     "sqrt": Kind(("vfsqrt.v",), "fsqrt.{s}"),
     "convert": Kind(("vfcvt.x.f.v",), "fcvt.w.s"),

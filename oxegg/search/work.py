@@ -16,7 +16,7 @@ from oxegg.rules.vector_engine import FORMS
 from oxegg.search.tile_graph import PRODUCT_NODES
 
 _KINDS = (  # prefix of the instruction, kind of costmodels.roofline
-    ("vfmin", "move"), ("vfmax", "move"), ("vmin", "move"), ("vmax", "move"),  # before vfm
+    ("vfmin", "extremum"), ("vfmax", "extremum"), ("vmin", "int"), ("vmax", "int"),
     ("vfdiv", "div"), ("vfrdiv", "div"), ("vfsqrt", "sqrt"), ("vfadd", "fma"), ("vfsub", "fma"),
     ("vfrsub", "fma"), ("vfmul", "fma"), ("vfm", "fma"), ("vfnm", "fma"), ("vdiv", "idiv"),
     ("vmul", "mul"), ("vmacc", "mul"), ("vadd", "int"), ("vsub", "int"), ("vrsub", "int"),
