@@ -9,7 +9,7 @@ import math
 from heapq import heapify, heappop, heappush
 
 from oxegg.extraction.problem import Problem
-from oxegg.extraction.tree import leaves, users_of
+from oxegg.extraction.tree import leaves
 
 
 def quick_bound(problem: Problem) -> float:
@@ -24,7 +24,7 @@ def _dearest_path(problem: Problem, column: int) -> float:
     """Least over choices, greatest over paths from a root: the sum of one column along it."""
     cost = problem.costs[:, column].tolist()
     owner: list[int] = problem.node_class.tolist()
-    users = users_of(problem)
+    users = problem.users
     missing = [len(children) for children in problem.children]
     heap = [(cost[node], node) for node in leaves(problem)]
     heapify(heap)

@@ -15,7 +15,7 @@ import numpy as np
 
 from oxegg.extraction.bitset import members, positions
 from oxegg.extraction.problem import Problem
-from oxegg.extraction.tree import leaves, users_of
+from oxegg.extraction.tree import leaves
 
 _Columns = tuple[float, ...]
 # (price, node, priced, needed set, its columns); an unpriced entry carries an optimistic price.
@@ -29,7 +29,7 @@ def shared_trees(problem: Problem) -> dict[int, int] | None:
     """
     prices = _Prices(problem)
     owner: list[int] = problem.node_class.tolist()
-    users = users_of(problem)
+    users = problem.users
     missing = [len(children) for children in problem.children]
     heap = [prices.exact(node, ()) for node in leaves(problem)]
     heapify(heap)

@@ -10,7 +10,7 @@ from oxegg.errors import ExtractionError
 from oxegg.extraction.bounds import quick_bound
 from oxegg.extraction.greedy_dag import shared_trees
 from oxegg.extraction.problem import Problem
-from oxegg.extraction.solution import Solution, cheaper, conclude
+from oxegg.extraction.solution import Solution, cheaper, conclude, evaluate, meets
 from oxegg.extraction.tree import cheapest_trees
 
 Method = Literal["tree", "dag", "exact"]
@@ -31,12 +31,13 @@ def extract(
     choice = cheapest_trees(problem)
     if method != "tree" and choice is not None:
         choice = cheaper(problem, choice, shared_trees(problem))
-    bound = quick_bound(problem) if choice is not None else math.inf
+    bound = math.inf if choice is None else -math.inf
     if method == "exact" and choice is not None:
         # Imported here: the cheap methods should not pay for what only this one needs.
         from oxegg.extraction.exact import prove
 
         left = seconds - (time.perf_counter() - start)
-        choice, proven = prove(problem, choice, seconds=left, seed=seed)
-        bound = max(bound, proven)
+        choice, bound = prove(problem, choice, seconds=left, seed=seed)
+    if choice is not None and not meets(bound, evaluate(problem, choice)):
+        bound = max(bound, quick_bound(problem))
     return conclude(problem, choice, bound, method=method, seconds=time.perf_counter() - start)

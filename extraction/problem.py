@@ -151,6 +151,16 @@ class Problem:
         return list(seen)
 
     @cached_property
+    def users(self) -> list[list[int]]:
+        """For each class the reachable usable nodes that have it as a child."""
+        users: list[list[int]] = [[] for _ in self.class_names]
+        for eclass in self.reachable:
+            for node in self.class_nodes[eclass]:
+                for child in self.children[node]:
+                    users[child].append(node)
+        return users
+
+    @cached_property
     def has_negative_costs(self) -> bool:
         """True when some usable node is paid for being chosen."""
         return bool((self.costs < 0).any())

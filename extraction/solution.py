@@ -54,7 +54,7 @@ def conclude(
     else:
         needed = restrict(problem, choice)
         cost = evaluate(problem, needed)
-        status = "optimal" if _meets(lower_bound, cost) else "feasible"
+        status = "optimal" if meets(lower_bound, cost) else "feasible"
         bound = min(lower_bound, cost)
         solution = Solution(needed, cost, bound, status, method, seconds)
     check(problem, solution)
@@ -156,7 +156,7 @@ def check(problem: Problem, solution: Solution) -> None:
         raise ExtractionError(f"the choice costs {cost}, the solution says {solution.cost}")
     if solution.lower_bound > solution.cost:
         raise ExtractionError("the lower bound is above the cost")
-    if solution.status == "optimal" and not _meets(solution.lower_bound, solution.cost):
+    if solution.status == "optimal" and not meets(solution.lower_bound, solution.cost):
         raise ExtractionError("the solution says optimal, but its bound does not reach its cost")
 
 
@@ -185,5 +185,6 @@ def buildable(problem: Problem) -> set[int]:
     return done
 
 
-def _meets(lower_bound: float, cost: float) -> bool:
+def meets(lower_bound: float, cost: float) -> bool:
+    """True when bound and cost are the same number as far as doubles can tell."""
     return lower_bound >= cost - TOLERANCE * max(1.0, abs(cost))

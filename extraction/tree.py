@@ -21,7 +21,7 @@ def cheapest_trees(problem: Problem) -> dict[int, int] | None:
     cost = [max(0.0, value) for value in problem.node_cost]
     flat, start = problem.child_class.tolist(), problem.child_start.tolist()
     owner: list[int] = problem.node_class.tolist()
-    users = users_of(problem)
+    users = problem.users
     missing = [len(children) for children in problem.children]
     heap = [(cost[node], node) for node in leaves(problem)]
     heapify(heap)
@@ -48,13 +48,3 @@ def leaves(problem: Problem) -> Iterator[int]:
         for node in problem.class_nodes[eclass]:
             if not problem.children[node]:
                 yield node
-
-
-def users_of(problem: Problem) -> list[list[int]]:
-    """For each class the reachable usable nodes that have it as a child."""
-    users: list[list[int]] = [[] for _ in problem.class_names]
-    for eclass in problem.reachable:
-        for node in problem.class_nodes[eclass]:
-            for child in problem.children[node]:
-                users[child].append(node)
-    return users

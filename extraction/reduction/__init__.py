@@ -8,6 +8,7 @@ import time
 from oxegg.extraction.reduction.dominance import prune
 from oxegg.extraction.reduction.residual import Option, Residual
 from oxegg.extraction.reduction.rules import (
+    drop_parallel,
     drop_unbuildable,
     drop_unreachable,
     drop_uses_of_sole_root,
@@ -34,6 +35,7 @@ def reduce(residual: Residual, deadline: float) -> None:
     ):
         before = residual.size
         take_free_leaves(residual)
+        drop_parallel(residual)
         prune(residual, deadline)
         while time.perf_counter() < deadline and inline(residual, deadline):
             pass
@@ -45,6 +47,7 @@ def tidy(residual: Residual) -> None:
     _clean(residual)
     if not residual.hopeless:
         take_free_leaves(residual)
+        drop_parallel(residual)
 
 
 def _clean(residual: Residual) -> None:

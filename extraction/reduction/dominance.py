@@ -6,8 +6,7 @@ import time
 
 import numpy as np
 
-from oxegg.extraction.bitset import members, positions
-from oxegg.extraction.problem import IntArray
+from oxegg.extraction.bitset import members, positions, weigh
 from oxegg.extraction.reduction.must import MustSets
 from oxegg.extraction.reduction.residual import Cost, Option, Residual, add, at_most
 
@@ -38,7 +37,8 @@ def _prune_class(
     eclass: int, options: list[Option], residual: Residual, must: MustSets, bound: _Bound
 ) -> list[Option]:
     """The options still worth having."""
-    own = 1 << must.position[eclass]
+    own = must.bit[eclass]
+    cyclic = eclass in must.cyclic
     kept: list[Option] = []
     closures: list[int] = []
     for option in options:
@@ -46,11 +46,10 @@ def _prune_class(
         if closure & own or bound.too_dear(eclass, option, closure):
             continue
         # A class that is needed anyway is free to refer to, unless it takes part in cycles here.
-        anyway = [
-            child
-            for child in option.children
-            if child in residual.roots and must.component[child] != must.component[eclass]
-        ]
+        anyway = residual.roots.intersection(option.children)
+        if cyclic:
+            here = must.component[eclass]
+            anyway = {child for child in anyway if must.component[child] != here}
         if anyway:
             option = option.without(anyway)
         kept.append(option)
@@ -60,18 +59,29 @@ def _prune_class(
 
 def _undominated(options: list[Option], closures: list[int], must: MustSets) -> list[Option]:
     """Drop ``b`` for ``a`` when ``a`` is no dearer and needs only what ``b`` can't avoid."""
+    if len(options) < 2:
+        return options
     ranked = sorted(
         range(len(options)), key=lambda i: (sum(options[i].cost), len(options[i].children))
     )
+    several = len(options[0].cost) > 1
+    bit = must.bit
     kept: list[int] = []
-    direct = [sum(1 << must.position[child] for child in option.children) for option in options]
+    rivals: list[tuple[int, Cost]] = []
     for i in ranked:
-        if not any(
-            not direct[a] & ~(closures[i] | direct[i]) and at_most(options[a].cost, options[i].cost)
-            for a in kept[:_MOST_RIVALS]
-        ):
+        option = options[i]
+        direct = 0
+        for child in option.children:
+            direct |= bit[child]
+        beyond = ~(closures[i] | direct)
+        for needs, cost in rivals:
+            if not needs & beyond and (not several or at_most(cost, option.cost)):
+                break
+        else:
             kept.append(i)
-    return [options[i] for i in sorted(kept)]
+            if len(rivals) < _MOST_RIVALS:
+                rivals.append((direct, option.cost))
+    return options if len(kept) == len(options) else [options[i] for i in sorted(kept)]
 
 
 class _Bound:
@@ -79,18 +89,24 @@ class _Bound:
 
     def __init__(self, residual: Residual, must: MustSets, always: int) -> None:
         self.residual = residual
-        self.always = always
         self.least: dict[int, Cost] = {
             eclass: tuple(map(min, zip(*(option.cost for option in options), strict=True)))
             for eclass, options in residual.options.items()
         }
-        self.weights: IntArray = np.array(
-            [self.least[eclass] for eclass in must.order], dtype=np.int64
-        ).reshape(len(must.order), len(residual.paid))
-        self.base = add(residual.paid, self._total(always))
-        everything = add(residual.paid, tuple(self.weights.sum(axis=0).tolist()))
+        weights = np.array([self.least[eclass] for eclass in must.order], dtype=np.int64)
+        weights = weights.reshape(len(must.order), len(residual.paid))
+        self.base = add(residual.paid, tuple(weights[positions(always)].sum(axis=0).tolist()))
+        everything = add(residual.paid, tuple(weights.sum(axis=0).tolist()))
         self.slack = residual.objective(everything) >= residual.upper
+        self.avoidable = ~always
         self.totals: dict[int, Cost] = {}
+        if self.slack:
+            masks = {
+                must.of_children(option) & self.avoidable
+                for options in residual.options.values()
+                for option in options
+            }
+            self.totals = weigh(masks, weights, residual.upper)
 
     def too_dear(self, eclass: int, option: Option, closure: int) -> bool:
         """True when choosing ``option`` can't beat the incumbent."""
@@ -98,14 +114,8 @@ class _Bound:
         if eclass in self.residual.roots:
             total = tuple(x - y for x, y in zip(total, self.least[eclass], strict=True))
         if self.slack:
-            beyond = closure & ~self.always
-            if beyond not in self.totals:
-                self.totals[beyond] = self._total(beyond)
-            total = add(total, self.totals[beyond])
+            total = add(total, self.totals[closure & self.avoidable])
         return self.residual.objective(total) >= self.residual.upper
-
-    def _total(self, mask: int) -> Cost:
-        return tuple(self.weights[positions(mask)].sum(axis=0).tolist())
 
 
 def _settle_forced(residual: Residual, must: MustSets) -> None:

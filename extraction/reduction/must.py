@@ -8,10 +8,14 @@ from heapq import heapify, heappop, heappush
 from oxegg.extraction.reduction.components import strong_components
 from oxegg.extraction.reduction.residual import Option, Residual
 
+_EVERYTHING = -1  # the mask of all bits: what is not known yet
+
 
 @dataclass(frozen=True)
 class MustSets:
     """``of_class[c]`` as a bit set over positions in ``order``; components leaves first.
+
+    ``bit[c]`` is the set of ``c`` alone.
 
     A class must have itself and whatever all of its options must have through their children:
     the greatest fixpoint; options that always lead back to the class don't count. ``cyclic``
@@ -20,6 +24,7 @@ class MustSets:
 
     order: list[int]
     position: dict[int, int]
+    bit: dict[int, int]
     of_class: dict[int, int]
     component: dict[int, int]
     cyclic: frozenset[int]
@@ -42,36 +47,33 @@ class MustSets:
         parts = strong_components(successors)
         order = [eclass for part in parts for eclass in part]
         position = {eclass: index for index, eclass in enumerate(order)}
+        bit = {eclass: 1 << index for eclass, index in position.items()}
         component = {eclass: index for index, part in enumerate(parts) for eclass in part}
-        of_class: dict[int, int] = {}
+        of_class = dict.fromkeys(order, _EVERYTHING)
         for part in parts:
             if len(part) == 1:
                 eclass = part[0]
                 meet = _meet(options[eclass], of_class, 0)
-                of_class[eclass] = (meet or 0) | 1 << position[eclass]
+                of_class[eclass] = (meet or 0) | bit[eclass]
             else:
                 _fixpoint(part, options, successors, position, of_class)
         cyclic = frozenset(eclass for part in parts if len(part) > 1 for eclass in part)
-        return cls(order, position, of_class, component, cyclic)
+        return cls(order, position, bit, of_class, component, cyclic)
 
 
 def _meet(options: list[Option], known: dict[int, int], own: int) -> int | None:
     """The intersection over options; None while every option waits for an unknown class."""
-    meet: int | None = None
+    meet = _EVERYTHING
     for option in options:
         union = 0
         for child in option.children:
-            mask = known.get(child)
-            if mask is None:
-                break
-            union |= mask
-        else:
-            if union & own:
-                continue
-            meet = union if meet is None else meet & union
-            if not meet:
-                return 0
-    return meet
+            union |= known[child]
+        if union & own or union == _EVERYTHING:
+            continue
+        meet &= union
+        if not meet:
+            return 0
+    return None if meet == _EVERYTHING else meet
 
 
 def _fixpoint(
@@ -95,7 +97,7 @@ def _fixpoint(
         waiting.discard(eclass)
         own = 1 << position[eclass]
         meet = _meet(options[eclass], of_class, own)
-        if meet is None or of_class.get(eclass) == meet | own:
+        if meet is None or of_class[eclass] == meet | own:
             continue
         of_class[eclass] = meet | own
         for user in users[eclass]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from oxegg.extraction.problem import IntArray, Problem
 
 Cost = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """A node, or several nodes of inlined classes taken together (``picks``)."""
 
     cost: Cost
@@ -38,6 +38,7 @@ class Residual:
     picks: list[int] = field(default_factory=list[int])
     lower: int = -(2**62)  # a proven bound, as far as the rules have seen one
     hopeless: bool = False  # no choice is cheaper than `upper`
+    pays: bool = False  # some option may have a negative cost
 
     @classmethod
     def of(cls, problem: Problem, costs: IntArray, upper: int) -> Residual:
@@ -52,11 +53,14 @@ class Residual:
             for eclass in problem.reachable
         }
         paid = (0,) * costs.shape[1]
-        return cls(options, set(problem.roots), problem.levels, paid, upper)
+        pays = problem.has_negative_costs
+        return cls(options, set(problem.roots), problem.levels, paid, upper, pays=pays)
 
     def objective(self, columns: Iterable[int]) -> int:
         """The integer objective of column totals."""
         totals = tuple(columns)
+        if len(totals) == 1:
+            return totals[0]
         return sum(max(totals[j] for j in level) for level in self.levels)
 
     def users(self) -> dict[int, set[int]]:
@@ -73,13 +77,10 @@ class Residual:
         """The number of options."""
         return sum(map(len, self.options.values()))
 
-    @property
-    def pays(self) -> bool:
-        """True when some option has a negative cost."""
-        return self.floor() < 0
-
     def floor(self) -> int:
         """A bound that needs no proof: every class that can pay does, and nothing costs."""
+        if not self.pays:
+            return 0
         return sum(
             min(0, *(min(option.cost) for option in options))
             for options in self.options.values()

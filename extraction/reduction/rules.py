@@ -13,26 +13,7 @@ from oxegg.extraction.reduction.residual import Option, Residual, add
 
 def drop_unbuildable(residual: Residual) -> None:
     """Options with a child that has no finite term, and classes without options, go."""
-    users: dict[int, list[tuple[int, int]]] = {}
-    missing: dict[tuple[int, int], int] = {}
-    ready: list[int] = []
-    for eclass, options in residual.options.items():
-        for index, option in enumerate(options):
-            missing[eclass, index] = len(option.children)
-            for child in option.children:
-                users.setdefault(child, []).append((eclass, index))
-            if not option.children:
-                ready.append(eclass)
-    done: set[int] = set()
-    while ready:
-        eclass = ready.pop()
-        if eclass in done:
-            continue
-        done.add(eclass)
-        for key in users.get(eclass, ()):
-            missing[key] -= 1
-            if not missing[key]:
-                ready.append(key[0])
+    done = _buildable(residual.options)
     if len(done) == len(residual.options):
         return
     residual.hopeless = not residual.roots <= done
@@ -41,6 +22,27 @@ def drop_unbuildable(residual: Residual) -> None:
         for eclass, options in residual.options.items()
         if eclass in done
     }
+
+
+def _buildable(options: dict[int, list[Option]]) -> set[int]:
+    """Classes with a finite term; each option waits for one missing child at a time."""
+    done: set[int] = set()
+    waiting: dict[int, list[tuple[int, Option]]] = {}
+    # Classes are kept in the order of discovery from the roots: children tend to come later.
+    for start in reversed(options):
+        ready = [(start, option) for option in options[start]]
+        while ready:
+            eclass, option = ready.pop()
+            if eclass in done:
+                continue
+            for child in option.children:
+                if child not in done:
+                    waiting.setdefault(child, []).append((eclass, option))
+                    break
+            else:
+                done.add(eclass)
+                ready.extend(waiting.pop(eclass, ()))
+    return done
 
 
 def drop_unreachable(residual: Residual) -> None:
@@ -56,6 +58,20 @@ def drop_unreachable(residual: Residual) -> None:
     if len(seen) == len(residual.options):
         return
     residual.options = {c: options for c, options in residual.options.items() if c in seen}
+
+
+def drop_parallel(residual: Residual) -> None:
+    """Of options of a class with the same children, the cheapest stays (``a + b``, ``b + a``)."""
+    if len(residual.paid) > 1:
+        return  # cost vectors need not be comparable; dominance looks at them one by one
+    for eclass, options in residual.options.items():
+        best: dict[frozenset[int], Option] = {}
+        for option in options:
+            rival = best.setdefault(option.children, option)
+            if option.cost < rival.cost:
+                best[option.children] = option
+        if len(best) < len(options):
+            residual.options[eclass] = list(best.values())
 
 
 def drop_uses_of_sole_root(residual: Residual) -> None:
