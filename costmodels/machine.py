@@ -35,6 +35,9 @@ class Vector:
     ]
     queue_depth: Annotated[int, Whole(1, 256, "vector instructions waiting behind scalar issue")]
     vl_aware: Annotated[bool, Flag("time follows vl; false: the whole LMUL group always counts")]
+    queue_cycles: Annotated[
+        int, Whole(0, 16, "cycles through an empty queue; 0: vector instructions issue in place")
+    ] = 1
     sequencer_gap: Annotated[
         int, Whole(0, 8, "idle cycles of a sequencer between two vector instructions")
     ] = 0

@@ -65,7 +65,7 @@ def _vector(board: Scoreboard, plan: Plan, new_lines: int | None, event: Event |
         board.wait(board.queue[-depth], "queue")
     last = board.queue[-1] if board.queue else 0
     free = board.units.setdefault(plan.unit, [0] * plan.copies)
-    dequeued = max(board.now + TICKS, last + TICKS, min(free))
+    dequeued = max(board.now + board.costs.queue_cycles, last + TICKS, min(free))
     board.queue = [*board.queue[-depth + 1 :], dequeued] if depth > 1 else [dequeued]
     start = max(dequeued, board.hazards(plan))
     start, occupancy, latency = board.memory_time(plan, new_lines, start)
@@ -80,6 +80,8 @@ def _vector(board: Scoreboard, plan: Plan, new_lines: int | None, event: Event |
     board.spans.append((board.now, start, end, whole))
     if plan.serialises:
         board.wait(start + latency, "vector to scalar")
+        # Issued in place it took its slot then, and not where its result arrives.
+        board.slot -= board.costs.queue_cycles == 0
     for register in plan.writes:
         board.scalar[register] = start + latency
 

@@ -68,6 +68,7 @@ class Costs:
     l2_latency: int
     spm_latency: int
     link_latency: int
+    queue_cycles: int
     sequencer_gap: int
     arithmetic_gap: int
     """Of the arithmetic sequencer: pipes that take turns share the idle cycle."""
@@ -86,6 +87,7 @@ def costs(machine: Machine) -> Costs:
         l2_latency=machine.l2_latency * TICKS,
         spm_latency=machine.spm_latency * TICKS,
         link_latency=_link_latency(machine) * TICKS,
+        queue_cycles=machine.vector.queue_cycles * TICKS,
         sequencer_gap=machine.vector.sequencer_gap * TICKS,
         arithmetic_gap=machine.vector.sequencer_gap * TICKS // machine.pipes,
         machine=machine,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jaxtyping import Int32
 
+from oxegg.errors import LoweringError
 from oxegg.frontend import lower
 from oxegg.fuzz.campaign import Tally, Trial, attempt
 from oxegg.fuzz.programs import Sample
@@ -22,6 +23,16 @@ TRIALS = {
 @pytest.mark.parametrize("name", TRIALS)
 def test_trial(name: str) -> None:
     assert attempt(TRIALS[name], Tally()) is None
+
+
+def test_a_kernel_without_a_program_is_refused_by_both_campaigns() -> None:
+    """A loop's step that reads other elements of its state: extraction of equivalents failed."""
+    steps = ((57, 7, 59, 0), (61, 0, 0, 46))
+    sample = Sample((("UInt8", "c a b"), ("UInt8", "a")), (1, 1, 1, 1), steps, 1)
+    for metamorphic in (False, True):
+        trial = Trial(sample, "ox-edge", "approx", 70149, metamorphic)
+        with pytest.raises(LoweringError, match="other elements of its state"):
+            attempt(trial, Tally())
 
 
 def test_an_axis_of_repetition_is_new() -> None:

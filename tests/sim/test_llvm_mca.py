@@ -31,7 +31,6 @@ SCRATCHPAD = 1 << 25
 # Reasons: docs/machines.md, "Instruction times".
 OUTSIDE = {
     ("expf_1024", "x390"): "vfmin and vfmax occupy both pipes here, one in LLVM",
-    ("hist_1024", "x60"): "a result that scalar code waits for takes an issue slot when it comes",
 }
 
 pytestmark = [
