@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oxegg.ir.types import BF16, F16, F32, I8, I32, ElementType
-from oxegg.rules.pattern import Kind, Pattern, apply, convert, variables
+from oxegg.rules.pattern import Constant, Kind, Pattern, Variable, apply, convert, variables
 
 x, y = variables("x y")
 
@@ -50,10 +50,15 @@ class BankSum:
 
     @property
     def pattern(self) -> Pattern:
-        factors = [
-            v if self.factor is self.type else convert(v, self.factor, self.type) for v in (x, y)
-        ]
-        return apply("mul", *factors, of=self.type)
+        return apply("mul", *(self._widened(v) for v in (x, y)), of=self.type)
+
+    @property
+    def total(self) -> Pattern:
+        """An element by itself: its product with one."""
+        return self._widened(x)
+
+    def _widened(self, element: Variable) -> Pattern:
+        return element if self.factor is self.type else convert(element, self.factor, self.type)
 
 
 OPERATIONS = {
@@ -65,3 +70,10 @@ SUMS = {
     row.key: row
     for row in (BankSum(I8, I32, "exact"), *(BankSum(t, F32, "real") for t in FLOAT_LANES))
 }
+RELUS: dict[ElementType, Pattern] = {
+    type_: apply("maxnum", x, Constant(0.0), of=type_)
+    if type_.is_float
+    else apply("max", x, Constant(0), of=type_)
+    for type_ in LANES
+}
+"""What ``ox.nm.st.relu`` makes of the elements that it stores."""

@@ -60,19 +60,27 @@ class Command:
 
 @dataclass(frozen=True)
 class Pass:
-    """What a stage does: ``before`` all groups, and the value that its ``source`` computes.
+    """What a stage does: ``before`` all groups, and the value that its ``store`` stores.
 
     ``numbers`` are the scalars that units need, by name; those in ``spread`` fill whole registers.
     ``woven`` are arrays that alternate access by access, with their factors (``None``: one): one
     command then adds an element of each, times its factor.
     """
 
-    source: Value
-    output: Buffer
+    store: Value
     numbers: dict[str, Value | None]
     spread: frozenset[str]
     before: tuple[Command, ...]
     woven: tuple[tuple[Buffer, Value | None], ...] = ()
+
+    @property
+    def source(self) -> Value:
+        return self.store.operands[0]
+
+    @property
+    def output(self) -> Buffer:
+        assert self.store.access is not None
+        return self.store.access.buffer
 
     @property
     def type(self) -> ElementType:
@@ -101,14 +109,13 @@ class Pass:
 def plan(store: Value) -> Pass:
     """What a near-memory store does; raises ``EmitError`` for numbers that must be computed."""
     (source,) = store.operands
-    assert store.access is not None
     if source.kind == "bank sum":
-        return Pass(source, store.access.buffer, {}, frozenset(), ())
+        return _sum_pass(store)
     chain = _chain(source)
     woven = _woven(chain)
     if woven:
         bring = Command("ox.nm.bcs", 0, FACTORS_PLACE, len(woven))
-        return Pass(source, store.access.buffer, {}, frozenset(), (bring,), woven)
+        return Pass(store, {}, frozenset(), (bring,), woven)
     start, steps = chain[0], chain[1:]
     numbers: dict[str, Value | None] = {}
     spread: set[str] = set()
@@ -124,7 +131,17 @@ def plan(store: Value) -> Pass:
     clash = set(factors) & spread
     if clash:  # one number, two places: whole registers of it serve for both
         factors = {name: value for name, value in factors.items() if name not in clash}
-    return Pass(source, store.access.buffer, numbers | factors, frozenset(spread), tuple(before))
+    return Pass(store, numbers | factors, frozenset(spread), tuple(before))
+
+
+def _sum_pass(store: Value) -> Pass:
+    """Products of two arrays, or of one array with ones."""
+    first, *others = store.operands[0].operands
+    if others:
+        return Pass(store, {}, frozenset(), ())
+    one = _bits(value_to_bits(1.0, first.type))
+    ones = Command("ox.nm.bcv", 0, one, GROUP)
+    return Pass(store, {one: None}, frozenset({one}), (ones,))
 
 
 def _woven(chain: Sequence[Value]) -> tuple[tuple[Buffer, Value | None], ...]:
@@ -150,9 +167,10 @@ def _woven(chain: Sequence[Value]) -> tuple[tuple[Buffer, Value | None], ...]:
 def group_commands(planned: Pass, count: int) -> list[Command]:
     """The commands of one group of ``count`` accesses to every array."""
     if planned.source.kind == "bank sum":
-        x, y = (_buffer(operand) for operand in planned.source.operands)
-        return [Command("ox.nm.ld", 0, x, count), Command("ox.nm.mac", 0, y, count)]
-    stored = Command("ox.nm.st", 0, planned.output.name, count)
+        *loaded, last = (_buffer(operand) for operand in planned.source.operands)
+        loads = [Command("ox.nm.ld", 0, name, count) for name in loaded]
+        return [*loads, Command("ox.nm.mac", 0, last, count)]
+    stored = Command(planned.store.form, 0, planned.output.name, count)
     if planned.woven:
         first, each = planned.woven[0][0].name, len(planned.woven)
         sums = [Command("ox.nm.macs", i, first, each, i * each) for i in range(count)]

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 from oxegg.egraph.rule_text import match_text, operator_key, pattern_keys
 from oxegg.ir.types import ElementType
-from oxegg.rules.near_memory import FLOAT_LANES, OPERATIONS, SUMS, BankOperation, BankSum
+from oxegg.rules.near_memory import FLOAT_LANES, OPERATIONS, RELUS, SUMS, BankOperation, BankSum
+from oxegg.rules.pattern import Pattern
 
-STORED, SUM, PRODUCT = "NStored", "NSum", "NProduct"
-RESULTS = (STORED, SUM, PRODUCT)
+STORED, RELU, SUM, TOTAL, PRODUCT = "NStored", "NRelu", "NSum", "NTotal", "NProduct"
+RESULTS = (STORED, RELU, SUM, TOTAL, PRODUCT)
 
 _OUTPUT = "(= b (Mem t o)) (> o 99) (< o 1000000)"
 _TRANSFERS = f"""
@@ -38,6 +39,12 @@ def bank_texts(operators: set[str], reorder: bool) -> list[str]:
     for type_ in FLOAT_LANES if reorder else ():
         if operator_key("add", type_) in operators:
             texts += _chain_texts(type_)
+    for type_, pattern in RELUS.items():
+        if pattern_keys(pattern, type_) <= operators:
+            texts.append(_relu_text(type_, pattern))
+    for row in sums:
+        if {*pattern_keys(row.total, row.type), f"reduce:add.{row.type}"} <= operators:
+            texts.append(_total_text(row))
     return [_TRANSFERS, *texts] if texts else []
 
 
@@ -104,3 +111,27 @@ def _product_texts(row: BankSum) -> Iterator[str]:
             f' ((union b (NProduct o "{row.key}" k (At {matrix} 0 "k") (Mem {vector} 0))))'
             f' :ruleset physical :name "bank-product {row.key} {matrix}")'
         )
+
+
+def _total_text(row: BankSum) -> str:
+    """All lanes of all units add the elements of one array."""
+    key = operator_key("add", row.type)
+    body = match_text(row.total, row.type, row.type)
+    return (
+        f'(rule ({_OUTPUT} (= t (Red "{key}" k {body})) (= 0 (free t))'
+        f" (= p_x (Leaf n)) (InputLeaf n))"
+        f' ((union b (NTotal "{row.key}" k (At p_x 0 "k"))))'
+        f' :ruleset physical :name "bank-total {row.key}")'
+    )
+
+
+def _relu_text(type_: ElementType, pattern: Pattern) -> str:
+    """What a chain leaves in the registers is stored, negative numbers as zero."""
+    matched = f"{_OUTPUT} (= t {match_text(pattern, type_, type_)}) (= f (free t)) (!= f 0)"
+    return (
+        f'(rule ({matched} (= f (free p_x))) ((union b (NRelu o (At p_x 0 "h"))))'
+        f' :ruleset physical :name "bank-relu {type_}")'
+        f"(rule ({matched} (= p_x (Leaf n)) (InputLeaf n))"
+        f' ((union (At p_x 0 "h") (NStart (At p_x 0 "k"))))'
+        f' :ruleset physical :name "bank-start-relu {type_}")'
+    )

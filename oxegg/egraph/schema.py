@@ -15,7 +15,7 @@ PHYSICAL = (
     "Splat", "Imm", "Arg", "Index", "Held", "FoldL", "ScanL", "GatherL", "Count",
     "TLoad", "TLoadView", "TMul", "TMulFrom", "TSum", "TOp", "NBank", "NIns", "NStart", "NMac", "NAdd",
 )  # fmt: skip
-MEMORY = ("InBuf", "Stored", "Join", "TStored", "NStored", "NSum", "NProduct")
+MEMORY = ("InBuf", "Stored", "Join", "TStored", "NStored", "NRelu", "NSum", "NTotal", "NProduct")
 DEMAND = ("At", "Mem")
 LISTS = ("LNil", "LCons", "BNil", "BCons")
 
@@ -55,7 +55,8 @@ DECLARATIONS = """
 (constructor TStored (i64 i64 L) B)
 (constructor NBank (B) L) (constructor NIns (String L L) L) (constructor NStart (L) L)
 (constructor NMac (L L L) L) (constructor NAdd (L L) L)
-(constructor NStored (i64 L) B) (constructor NSum (String i64 L L) B)
+(constructor NStored (i64 L) B) (constructor NRelu (i64 L) B) (constructor NSum (String i64 L L) B)
+(constructor NTotal (String i64 L) B)
 (constructor NProduct (i64 String i64 L B) B)
 (constructor InBuf (i64) B) (constructor Stored (i64 i64 L) B)
 (constructor BNil () BL) (constructor BCons (B BL) BL) (constructor Join (i64 i64 BL) B)

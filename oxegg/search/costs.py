@@ -7,6 +7,7 @@ from typing import Literal
 
 from oxegg.costmodels import Machine, timing
 from oxegg.costmodels.timing import full_tile
+from oxegg.egraph.near_memory_rules import RESULTS as BANK_RESULTS
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
 from oxegg.egraph.tile_rules import tile_axes
 from oxegg.emit.physical import Access, Buffer
@@ -235,7 +236,7 @@ _HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("TMul", "TMulFrom"), _product),
     **dict.fromkeys(("TLoad", "TLoadView"), _tile_load),
     "TStored": _tile_store,
-    **dict.fromkeys(("NIns", "NStart", "NMac", "NAdd", "NStored", "NSum", "NProduct"), _bank_pass),
+    **dict.fromkeys((*BANK_RESULTS, "NIns", "NStart", "NMac", "NAdd"), _bank_pass),
     "TOp": _tile_operation,
     **dict.fromkeys(("Ins1", "Ins2", "Ins3", "Ins4", "Acc1", "Acc2"), _instruction),
     **dict.fromkeys(("Lanes1", "Lanes2"), _lanes),

@@ -11,6 +11,7 @@ from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
 from oxegg.ir.affine import Axis
 from oxegg.ir.types import TYPES, ElementType
 from oxegg.rules.near_memory import OPERATIONS as BANK_OPERATIONS
+from oxegg.rules.near_memory import RELUS
 from oxegg.rules.near_memory import SUMS as BANK_SUMS
 from oxegg.rules.pattern import Apply, Pattern, Rule
 from oxegg.rules.selection import Selection
@@ -187,11 +188,17 @@ class _Reader:
             product = self.terms.node(key("mul", type_), (), *factors)
         return self.terms.node(key("add", type_), (), chain, product)
 
+    def bank_relu(self, node: PhysicalNode) -> Node:
+        type_ = self.type(node.eclass)
+        bound = {"x": self.children(node)[0]}
+        return build(RELUS[type_], type_, type_, bound, self.terms)
+
     def bank_sum(self, node: PhysicalNode) -> Node:
         form, axis = node.attributes[-2:]
         row = BANK_SUMS[form]
-        bound = dict(zip("xy", self.children(node), strict=True))
-        body = build(row.pattern, row.type, row.type, bound, self.terms)
+        bound = dict(zip("xy", self.children(node), strict=False))
+        pattern = row.pattern if len(bound) == 2 else row.total
+        body = build(pattern, row.type, row.type, bound, self.terms)
         return self.terms.node(f"reduce:{key('add', row.type)}", (self.axis(axis),), body)
 
     def join(self, node: PhysicalNode) -> Node:
@@ -211,7 +218,8 @@ _READERS: dict[str, Callable[[_Reader, PhysicalNode], Any]] = {
     **dict.fromkeys(("NBank", "NStart", "NStored"), _Reader.same),
     **dict.fromkeys(("NMac", "NAdd"), _Reader.bank_chain),
     "NIns": _Reader.bank_operation,
-    **dict.fromkeys(("NSum", "NProduct"), _Reader.bank_sum),
+    "NRelu": _Reader.bank_relu,
+    **dict.fromkeys(("NSum", "NTotal", "NProduct"), _Reader.bank_sum),
     **dict.fromkeys(("TMul", "TMulFrom"), _Reader.tile_product),
     "TLoadView": _Reader.load_view,
     "TSum": _Reader.tile_sum,

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from oxegg.egraph.near_memory_rules import PRODUCT as BANK_PRODUCT
+from oxegg.egraph.near_memory_rules import RELU as BANK_RELU
 from oxegg.egraph.near_memory_rules import STORED as BANK_STORED
 from oxegg.egraph.near_memory_rules import SUM as BANK_SUM
+from oxegg.egraph.near_memory_rules import TOTAL as BANK_TOTAL
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PART_LAYOUT, TILES, PhysicalGraph, PhysicalNode
 from oxegg.egraph.tile_rules import STORED, tile_axes
 from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Space, Value, ValueKind, walk
@@ -75,7 +77,7 @@ class _ReadBack:
                 code = PART_LAYOUT * (layout + 1) + 1000 * (number + 1) + part
                 self._fill(child, code, buffer)
             return
-        if node.operator in (BANK_STORED, BANK_SUM):
+        if node.operator in (BANK_STORED, BANK_RELU, BANK_SUM, BANK_TOTAL):
             self._fill_near_memory(node, layout, buffer)
             return
         if node.operator == BANK_PRODUCT:
@@ -105,7 +107,7 @@ class _ReadBack:
         place = self.graph.classes[node.eclass]
         strides = buffer_strides(self.graph, layout, place.free, buffer.type)
         access = Access(buffer, tuple(sorted(strides.items(), key=lambda s: s[0].name)))
-        if node.operator == BANK_SUM:
+        if node.operator in (BANK_SUM, BANK_TOTAL):
             key, axis = node.attributes
             factors = tuple(self._value(c) for c in node.children)
             source = Value(
@@ -119,7 +121,10 @@ class _ReadBack:
         if any(not _alike(expected[0], other) for other in expected):
             raise LoweringError("near-memory units need arrays of one layout")
         axes = frozenset(strides)
-        self.stores.append(Value("store", buffer.type, axes, None, "h", (source,), access=access))
+        form = "ox.nm.st.relu" if node.operator == BANK_RELU else "ox.nm.st"
+        self.stores.append(
+            Value("store", buffer.type, axes, None, "h", (source,), access=access, form=form)
+        )
 
     def _fill_product(self, node: PhysicalNode, layout: int, buffer: Buffer) -> None:
         """The store of a banked matrix times vectors: near-memory units add, the core stores."""

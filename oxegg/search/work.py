@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import prod
 
 from oxegg.costmodels import KernelWork, Machine, Roofline, Traffic, roofline
-from oxegg.egraph.near_memory_rules import PRODUCT, SUM
+from oxegg.egraph.near_memory_rules import PRODUCT, RELU, SUM, TOTAL
 from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
 from oxegg.emit.banked import GROUP
 from oxegg.emit.lowering.bank_products import registers_each
@@ -21,7 +21,7 @@ _KINDS = (  # prefix of the instruction, kind of costmodels.roofline
     ("vfrsub", "fma"), ("vfmul", "fma"), ("vfm", "fma"), ("vfnm", "fma"), ("vdiv", "idiv"),
     ("vmul", "mul"), ("vmacc", "mul"), ("vadd", "int"), ("vsub", "int"), ("vrsub", "int"),
 )  # fmt: skip
-BANK_WORK = ("NIns", "NMac", "NAdd", SUM, PRODUCT)
+BANK_WORK = ("NIns", "NMac", "NAdd", SUM, TOTAL, PRODUCT, RELU)
 _NOT_COUNTED = ("vfmerge", "vmf", "vms")
 
 
@@ -113,7 +113,8 @@ def _count_in_banks(
     graph: PhysicalGraph, node: PhysicalNode, operations: dict[tuple[str, int], int]
 ) -> None:
     """One operation for each element of a banked array."""
-    bank = graph.classes[node.children[-1 if node.operator == "NIns" else 1]]
+    last = node.operator in ("NIns", TOTAL, RELU)
+    bank = graph.classes[node.children[-1 if last else 1]]
     integer = "mac_int" if node.operator in (SUM, PRODUCT) else "int"
     kind = integer if bank.type.is_integer else "fma"
     key = (kind, bank.type.bits)

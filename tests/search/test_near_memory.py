@@ -64,6 +64,22 @@ def bytes_dot(x: Any, y: Any) -> Any:
     return np.sum(x.astype(np.int32) * y.astype(np.int32), dtype=np.int32)
 
 
+def relu(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+def relu_chain(a: Any, x: Any, y: Any) -> Any:
+    return np.maximum(a * x + y, 0)
+
+
+def total(x: Any) -> Any:
+    return np.sum(x)
+
+
+def bytes_total(x: Any) -> Any:
+    return np.sum(x.astype(np.int32), dtype=np.int32)
+
+
 def norm(x: Any) -> Any:
     return np.sum(x * x)
 
@@ -72,7 +88,8 @@ KERNELS: list[tuple[Kernel, str]] = [
     (axpy, "f32"), (axpy, "f16"), (axpy, "bf16"), (chain, "f32"), (same_number, "f32"),
     (three_factors, "f32"), (three_factors, "f16"),
     (shifted, "f32"), (shifted, "i8"), (product, "f32"), (product, "i8"), (dot, "f32"),
-    (norm, "f32"), (bytes_dot, "i8"),
+    (norm, "f32"), (bytes_dot, "i8"), (total, "f32"), (bytes_total, "i8"),
+    (relu, "f32"), (relu, "i8"), (relu_chain, "f32"), (relu_chain, "f16"),
 ]  # fmt: skip
 
 
