@@ -28,8 +28,7 @@ def prove(
 
     ``incumbent`` is any choice for the roots; the result is never dearer.
     """
-    start = time.perf_counter()
-    deadline = start + seconds
+    deadline = time.perf_counter() + seconds
     best = restrict(problem, incumbent)
     integers = integer_costs(problem, evaluate(problem, best))
     upper = _integer_cost(problem, integers, best)
@@ -54,8 +53,7 @@ def prove(
             best = _shrink(problem, residual, integers, best, deadline)
             if residual.hopeless:
                 return best, integers.bound(residual.upper)
-        stop = start + stage.share * seconds
-        selection, bound = _solve_parts(residual, stop, stage.solvers, seed)
+        selection, bound = _solve_parts(residual, deadline, stage.solvers, seed)
         residual.lower = max(residual.lower, min(bound, residual.upper))
         best = _accept(problem, residual, integers, best, selection)
         if residual.lower >= residual.upper:
@@ -75,7 +73,7 @@ def _try_at_once(
     left = deadline - time.perf_counter()
     if residual.hopeless or left <= 0 or not answer_set.available(residual):
         return best
-    conflicts = min(_FIRST_CONFLICTS, _FIRST_WORK // max(1, residual.size))
+    conflicts = min(_FIRST_CONFLICTS, _conflicts(residual, _FIRST_WORK))
     outcome = answer_set.solve(residual, left * _FIRST_SHARE, seed, conflicts=conflicts)
     residual.lower = max(residual.lower, outcome.bound)
     return _accept(problem, residual, integers, best, outcome.selection)
@@ -169,27 +167,38 @@ def _answer_set(part: Residual, start: Selection, seconds: float, seed: int) -> 
     return answer_set.solve(part, seconds, seed)
 
 
+def _short_answer_set(part: Residual, start: Selection, seconds: float, seed: int) -> Outcome:
+    if not answer_set.available(part):
+        return Outcome(None, part.floor())
+    return answer_set.solve(part, seconds, seed, conflicts=_conflicts(part, _SECOND_WORK))
+
+
+def _conflicts(residual: Residual, work: int) -> int:
+    """A conflict takes time in proportion to the options."""
+    return max(1, work // max(1, residual.size))
+
+
 _Solver = Callable[[Residual, Selection, float, int], Outcome]
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """Improve the incumbent (unless ``patience`` is 0), then prove until ``share`` is spent."""
+    """Improve the incumbent (unless ``patience`` is 0), then prove."""
 
-    share: float
     patience: int
     solvers: Sequence[_Solver]
 
 
-# Enough for eight in ten of the outside e-graphs; the share only matters under short limits. A
-# conflict takes time in proportion to the options: where there are many, reductions come sooner.
+# Enough for eight in ten of the outside e-graphs; the share only matters under short limits.
+# Work is conflicts x options: twenty million take about a second.
 _FIRST_CONFLICTS = 2000
 _FIRST_WORK = 6_000_000
+_SECOND_WORK = 15_000_000
 _FIRST_SHARE = 0.5
 
 _STAGES = (
-    _Stage(share=0.2, patience=0, solvers=(_answer_set,)),
-    _Stage(share=1.0, patience=16, solvers=(_answer_set, _integer_program)),
+    _Stage(patience=0, solvers=(_short_answer_set,)),
+    _Stage(patience=16, solvers=(_answer_set, _integer_program)),
 )
 
 

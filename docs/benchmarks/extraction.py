@@ -1,6 +1,6 @@
 """Extraction against a reference table: share proven over time, cost ratios, bounds.
 
-    python docs/benchmarks/extraction.py GYM_FOLDER [--seconds S] [--only TEXT]
+    python docs/benchmarks/extraction.py GYM_FOLDER [--seconds S] [--only TEXT] [--table F.md]
 
 GYM_FOLDER holds egraph-serialize files and ``reference.csv`` (columns instance, exact, proven,
 greedy_dag). Times are CPU seconds of this process from file to checked solution.
@@ -54,12 +54,32 @@ def mean_ratio(pairs: list[tuple[float, float]]) -> float:
     return math.exp(math.fsum(logs) / max(1, len(logs)))
 
 
+def table(results: list[Result], seconds: float) -> str:
+    """One Markdown row per instance."""
+    lines = [
+        f"# Extraction, file by file, {seconds:g} s of wall clock each",
+        "",
+        "Written by `docs/benchmarks/extraction.py`. CPU seconds from file to checked answer.",
+        "",
+        "| file | greedy DAG | exact | lower bound | status | CPU s | best known |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for r in results:
+        known = f"{r.best_known:.9g}{'' if r.best_is_proven else ' (open)'}"
+        lines.append(
+            f"| {r.name} | {r.dag.cost:.9g} | {r.exact.cost:.9g} | {r.exact.lower_bound:.9g} "
+            f"| {r.exact.status} | {r.seconds:.2f} | {known} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Print open and surprising instances as they come, then the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--only", default="")
+    parser.add_argument("--table", type=Path, help="write one row per file there, as Markdown")
     arguments = parser.parse_args()
     with (arguments.folder / "reference.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if arguments.only in row["instance"]]
@@ -77,6 +97,8 @@ def main() -> None:
                 f"{' (proven)' if result.best_is_proven else ''}",
                 flush=True,
             )
+    if arguments.table:
+        arguments.table.write_text(table(results, arguments.seconds), encoding="utf-8")
     proven = [r for r in results if r.exact.status == "optimal"]
     print(f"proven {len(proven)} of {len(results)} in {arguments.seconds:g} s")
     for mark in MARKS:
