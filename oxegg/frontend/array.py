@@ -136,8 +136,8 @@ class Array(NDArrayOperatorsMixin, Traced):
             return np.asarray(self.known, dtype)
         raise LoweringError(
             "a traced array is needed as plain numbers here",
-            hint="make a constant array that it indexes a parameter of the kernel; create others "
-            "with functions of np that the kernel calls itself (np.zeros, np.stack ...)",
+            hint="convert with .astype, create arrays with functions of np that the kernel calls "
+            "itself (np.stack ...), and make a constant array that it indexes a parameter",
         )
 
     def __getitem__(self, key: Any) -> Array:

@@ -17,13 +17,15 @@ from oxegg.ir import Affine, Axis, Term, const, fold, iota, pointwise, state, to
 from oxegg.ir.types import I64
 
 _MAX_PEELED = 4
+_MAX_UNROLLED = 32  # steps: each one is then a stage of the program on its own
 
 
 def fori(n: int, body: Callable[..., Any], init: Any) -> Any:
     """``for i in range(n): state = body(i, *state)``; returns the last state.
 
     ``init`` is one array or a tuple of arrays, and ``body`` returns the same. Under NumPy this is
-    that Python loop; while a kernel is traced it stays a loop instead of being unrolled.
+    that Python loop. While a kernel is traced it stays a loop, unless a step reads other elements
+    of the state than the one it computes: up to 32 such steps are unrolled.
     """
     single = not isinstance(init, tuple | list)
     carried = tuple_of(init)
@@ -49,16 +51,16 @@ def _folded(
 ) -> tuple[int, tuple[Any, ...]]:
     """Steps done and the state after them: all of ``n`` unless there is nothing to keep a loop for.
 
-    The first steps run on their own while they still change a type or a shape.
+    Steps run on their own while they change a type or a shape, or read other elements.
     """
-    for peeled in range(min(n, _MAX_PEELED)):
+    for peeled in range(n if n <= _MAX_UNROLLED else _MAX_PEELED):
         if n - peeled < 2:
             return peeled, carried
         after = _fold(n - peeled, peeled, body, carried)
         if after is not None:
             return n, after
         carried = _step(body, peeled, carried)
-    if n > _MAX_PEELED:
+    if n > _MAX_UNROLLED:
         raise LoweringError(
             "the state of the loop changes its type or shape in every step",
             hint="give the initial arrays the type and shape of the results",
@@ -69,7 +71,7 @@ def _folded(
 def _fold(
     count: int, first: int, body: Callable[..., Any], carried: Sequence[Any]
 ) -> tuple[Any, ...] | None:
-    """The fold over ``count`` steps from ``first``; None when the body changes a type or shape."""
+    """The fold over ``count`` steps from ``first``; None where a step has to run on its own."""
     starts = list(map(_state_of, carried))
     axis = names().private("step", count)
     traced = _trace_body(axis, first, body, starts)
@@ -79,6 +81,8 @@ def _fold(
     adopted = [_renamed(v, r.dims) for v, r in zip(starts, traced.results, strict=True)]
     if hidden or adopted != starts:  # the body's own axis names save renaming inside the loop
         starts, traced = adopted, _trace_body(axis, first, body, adopted, hidden)
+    if first + count <= _MAX_UNROLLED and _reads_others(traced):
+        return None
     if len({frozenset(v.axes) for v in starts}) == 1:
         return tuple(_folds(axis, starts, traced, range(len(starts))).values())
     # Over different axes: each result gets a loop with the states that it needs and no others.
@@ -89,6 +93,29 @@ def _fold(
         made = _folds(own, starts, _trace_body(own, first, body, starts, hidden), needed)
         found |= {i: array for i, array in made.items() if needs[i] == needed}
     return tuple(found[i] for i in range(len(starts)))
+
+
+def _reads_others(traced: _Body) -> bool:
+    """Whether a step reads elements of the state besides the one that it computes."""
+    holding = {id(state): frozenset(state.axes) for state in traced.states}
+    for term in topological([result.term for result in traced.results]):
+        axes = frozenset[Axis]().union(*(holding.get(id(child), ()) for child in term.children))
+        if axes and not axes.isdisjoint(_walked(term)):
+            return True
+        if axes:
+            holding[id(term)] = axes
+    return False
+
+
+def _walked(term: Term) -> frozenset[Axis]:
+    """Axes of the operands of which the elements of ``term`` see more than one, or another."""
+    if term.operator == "at":
+        return frozenset(axis for axis, _ in term.attributes)
+    if term.operator in ("gather", "reduce", "scan"):
+        return frozenset(a for a in term.attributes if isinstance(a, Axis))
+    if term.operator in ("concat", "fold"):
+        return frozenset(a for child in term.children for a in child.axes)
+    return frozenset()
 
 
 def _needs(traced: _Body) -> list[tuple[int, ...]]:

@@ -228,6 +228,12 @@ def _walk_concat(term: Term, mapping: Mapping_) -> Term:
     return concat(index.axes[0], sliced)
 
 
+def _is_moved(term: Term) -> bool:
+    """Whether the term computes nothing: data that is there already, in other places."""
+    inner = ("at", "concat", *_LIGHT)
+    return not term.children or (term.operator in inner and all(map(_is_moved, term.children)))
+
+
 def _parts(term: Term) -> list[tuple[Axis | None, Term]]:
     return list(zip(term.attributes[1], term.children, strict=True))
 
@@ -249,7 +255,11 @@ def _shifted(index: Affine, by: int) -> Affine:
 def _slice_parts(
     parts: list[tuple[Axis | None, Term]], index: Affine
 ) -> list[tuple[Axis | None, Term]] | None:
-    """The parts under a contiguous run of positions; None for any other index."""
+    """The parts under a contiguous run of positions.
+
+    None for any other index, and where a part would be cut that has to be computed: several such
+    views of one concatenation would compute it several times.
+    """
     if len(index.terms) != 1 or index.terms[0][1] != 1:
         return None
     low, high = index.range
@@ -258,6 +268,8 @@ def _slice_parts(
     for own, part in parts:
         size = own.size if own else 1
         first, last = max(low, start) - start, min(high, start + size - 1) - start
+        if 0 < last - first + 1 < size and not _is_moved(part):
+            return None
         if first <= last:
             out.append(_piece(own, part, first, last - first + 1))
         start += size

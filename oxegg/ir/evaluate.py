@@ -22,6 +22,7 @@ from oxegg.ir.term import Kernel, Term, topological
 from oxegg.ir.types import BOOL, ElementType, bits_to_value
 
 Array = npt.NDArray[Any]
+_MOST_BITS = 1 << 14  # of a numerator or denominator
 Constant = Callable[[Term], Array]
 
 
@@ -36,7 +37,8 @@ def evaluate(roots: Sequence[Term], inputs: Mapping[str, Array]) -> list[Array]:
 def exact(roots: Sequence[Term], inputs: Mapping[str, Array]) -> list[Array]:
     """Values of ``roots`` over the rationals, as object arrays of ``Fraction`` (or bool).
 
-    Raises :class:`IRError` for operations without a rational meaning (exp, bit operations ...).
+    Raises :class:`IRError` for operations without a rational meaning (exp, bit operations ...),
+    and for numbers that grow out of hand (a square in a loop doubles their length each time).
     """
     return _Evaluation(inputs, _exact_constant, _exact_pointwise, _exact_index).run(roots)
 
@@ -160,7 +162,14 @@ def _exact_pointwise(term: Term, operands: Sequence[Array]) -> Array:
     bitwise = term.operator in ("and", "or", "xor", "not") and term.type is not BOOL
     if function is None or bitwise:
         raise IRError(f"{term.operator} has no exact rational value")
-    return np.asarray(np.frompyfunc(function, len(operands), 1)(*operands), dtype=object)
+    values = np.asarray(np.frompyfunc(function, len(operands), 1)(*operands), dtype=object)
+    if any(_bits(value) > _MOST_BITS for value in values.flat):
+        raise IRError(f"exact values grow beyond {_MOST_BITS} bits")
+    return values
+
+
+def _bits(value: Fraction | bool) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
 
 
 class _Evaluation:

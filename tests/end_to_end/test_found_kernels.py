@@ -62,16 +62,33 @@ CASES: dict[str, tuple[Mode, Callable[..., Any], tuple[Any, ...]]] = {
         lambda x: oxegg.fori(4, lambda i, s, k: (s * k + x[i], k + i), (x[0], np.float32(1))),
         (ROWS,),
     ),
+    "loop whose steps are matrix products": (
+        "real", lambda x: oxegg.fori(3, lambda _, s: s @ x, x), (Float32[Array, "a=5 b=5"],),
+    ),
+    "loop whose steps are stencils": (
+        "real",
+        lambda x: oxegg.fori(3, lambda _, s: np.pad(s[:, 1:-1] + s[:, 2:] + s[:, :-2], 1)[1:-1], x),
+        (ROWS,),
+    ),
+    "loop that normalizes its state": (
+        "real", lambda x: oxegg.fori(3, lambda _, s: s / (np.abs(s).sum() + 1), x), (ROWS,),
+    ),
+    "loop whose steps are longer each": (
+        "exact", lambda x: oxegg.fori(3, lambda i, s: np.concatenate([s, s + i]), x), (ROWS,),
+    ),
+    "slices of a concatenation of computed parts": (
+        "exact", lambda x: np.concatenate([x * 2, -x], axis=1)[:, 9:21:2], (ROWS,),
+    ),
 }  # fmt: skip
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "matrix power": (
-        lambda x: oxegg.fori(3, lambda _, s: s @ x, x), "reads other elements of its state"
+        lambda x: oxegg.fori(40, lambda _, s: s @ x, x), "reads other elements of its state"
     ),
     "stencil": (
-        lambda x: oxegg.fori(3, lambda _, s: s + np.roll(s, 1), x), "reads other elements",
+        lambda x: oxegg.fori(40, lambda _, s: s + np.roll(s, 1), x), "reads other elements",
     ),
     "normalized": (
-        lambda x: oxegg.fori(3, lambda _, s: s / (s.sum() + 1), x), "sum over its whole state"
+        lambda x: oxegg.fori(40, lambda _, s: s / (s.sum() + 1), x), "sum over its whole state"
     ),
 }  # fmt: skip
 

@@ -137,7 +137,7 @@ def range_of_truths(x: X):
 
 
 def changing_state(x: X):
-    return oxegg.fori(9, lambda i, s: np.concatenate([s, x]), x)
+    return oxegg.fori(40, lambda i, s: np.concatenate([s, x]), x)
 
 
 CASES: list[tuple[Callable[..., Any], str, str]] = [

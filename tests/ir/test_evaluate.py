@@ -143,3 +143,11 @@ def test_exact_refuses_what_has_no_rational_value() -> None:
     for term in (pointwise("exp", ROW), pointwise("and", iota(J, I32), iota(J, I32)), infinite):
         with pytest.raises(IRError, match="no exact rational value"):
             exact([term], {"row": np.array([Fraction(1)] * 3, object)})
+
+
+def test_exact_values_that_square_in_a_loop_are_refused() -> None:
+    step = Axis("step", 40)
+    h = state("h", step, F32, ())
+    term = fold(step, [h], [input_("x", F32, ())], [pointwise("mul", h, h)], 0)
+    with pytest.raises(IRError, match="grow beyond"):
+        exact([term], {"x": np.array(Fraction(3), object)})
