@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
+from oxegg.frontend.suite import load_suite
 from oxegg.report.prediction import accuracy
 
 Row = dict[str, Any]
@@ -147,7 +148,8 @@ def suite_table(suite: str, machine: str, rows: list[Row]) -> Iterator[str]:
     yield f"## {suite} on {machine}"
     yield ""
     yield (
-        f"{correct} of {len(rows)} correct; {sum(share > 1 for share in shares)} faster than the "
+        f"{len(rows)} of {len(load_suite(suite))} rows measured; {correct} correct; "
+        f"{sum(share > 1 for share in shares)} faster than the "
         f"roofline; geometric mean of the share {geometric_mean(shares):.0%}."
     )
     yield ""
