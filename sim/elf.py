@@ -7,7 +7,7 @@ from pathlib import Path
 from oxegg.costmodels import Machine
 from oxegg.sim import bare_metal, linux
 from oxegg.sim.accelerators import accelerators
-from oxegg.sim.banks import map_local_memories
+from oxegg.sim.banks import banks_end, map_local_memories
 from oxegg.sim.clock import Clock
 from oxegg.sim.elf_image import Image, read_image
 from oxegg.sim.engine import MAX_INSTRUCTIONS, Engine
@@ -95,7 +95,7 @@ def _run(
         symbols = image.symbols
         environment = bare_metal.Host(memory, symbols["tohost"], symbols.get("fromhost"))
     else:
-        memory, heap, sp = linux.load(image, command)
+        memory, heap, sp = linux.load(image, command, banks_end(machine))
         environment = linux.System(machine.clock_ghz, heap)
         call = environment.call
     memory.misaligned = misaligned

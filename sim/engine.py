@@ -247,7 +247,10 @@ class Engine:
             raise _too_long(self._limit, pc)
         value = fault.value
         if fault.cause == Cause.ILLEGAL_INSTRUCTION:
-            value = self._translator.word(pc)
+            try:
+                value = self._translator.word(pc)
+            except MemoryFault:  # a thread of SIMT mode may have left the mode that can fetch it
+                value = 0
         handler = self.hart.trap(fault.cause, value, pc)
         try:
             self._translator.fetch(handler)

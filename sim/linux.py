@@ -20,12 +20,16 @@ MAX_VECTORS = 1024
 MAX_OUTPUT = 1 << 30
 
 
-def load(image: Image, command: Sequence[str]) -> tuple[Memory, int, int]:
-    """Memory with the program, heap and stack in it; the heap's start and the initial sp."""
+def load(image: Image, command: Sequence[str], least: int = 0) -> tuple[Memory, int, int]:
+    """Memory with the program, heap and stack in it; the heap's start and the initial sp.
+
+    The address space has at least ``least`` bytes, for what else will be mapped.
+    """
     top = image.end + HEAP_BYTES + STACK_BYTES + 4 * PAGE
     if top > ADDRESS_SPACE:
         raise UsageError("the program does not fit below 4 GiB", where=command[0])
-    memory = Memory(max(DEFAULT_SPACE, 1 << (top - 1).bit_length()), misaligned=True)
+    space = max(DEFAULT_SPACE, 1 << (top - 1).bit_length(), least)
+    memory = Memory(space, misaligned=True)
     image.place(memory)
     heap = -(-image.end // PAGE) * PAGE + PAGE
     memory.map(heap, HEAP_BYTES, "dram", "the heap")

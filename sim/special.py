@@ -12,8 +12,8 @@ from oxegg.sim.machine_mode import MACHINE, SUPERVISOR, Hart
 from oxegg.sim.protection import ADDRESSES, CONFIGS
 from oxegg.sim.state import State
 
-SATP = CSR_NUMBERS["satp"]
-PROTECTION = frozenset(CSR_NUMBERS[name] for name in (*CONFIGS, *ADDRESSES))
+CODE_PLACES = frozenset(CSR_NUMBERS[name] for name in ("satp", *CONFIGS, *ADDRESSES))
+"""Registers that decide where code may be fetched from."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,6 @@ class SpecialInstructions:
             raise IllegalInstruction(f"CSR {number:#x} can't be accessed") from error
         if rd:
             state.x[rd] = old
-        if number == SATP:
-            self._forget_virtual(decoded)
-        elif number in PROTECTION:
+        if number in CODE_PLACES:
             self.forget(decoded)
         state.refresh()

@@ -204,7 +204,7 @@ class Translator:
     def _scalar_memory(self) -> Memory | VirtualMemory:
         """Memory as scalar instructions of the present mode see it."""
         memory = self.state.memory
-        if self.hart is None or not self.state.space:
+        if self.hart is None or self.hart.data_space() is None:
             return memory
         return VirtualMemory(memory, self.hart)
 

@@ -23,7 +23,7 @@ from tests.sim.toolchain import EXTENSIONS, spike, spike_environment
 STUB, LOWEST = 0x8000_0000, 0x1_0000
 HOST = STUB + 0x800
 STACK = STUB + 0x2_0000
-LONGEST = 1_000_000
+LONGEST = 10_000_000
 """Instructions, after which Spike ends with code 0; the stub reports a code one larger."""
 FAULT = 99
 """Exit code for any exception but the system call."""

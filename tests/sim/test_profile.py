@@ -10,6 +10,7 @@ import pytest
 from oxegg.costmodels import load_machine
 from oxegg.isa import VType
 from oxegg.sim import ElfResult, run_elf
+from oxegg.sim.memory import NEAR_MEMORY_BASE
 from oxegg.sim.profile import location, loop_profiles
 from oxegg.sim.recording import Recording
 from oxegg.sim.trace import chrome_trace, konata
@@ -129,7 +130,7 @@ def test_a_timeline_of_a_long_run_is_cut_off(tmp_path: Path, monkeypatch: pytest
 
 def test_programs_reach_the_scratchpad_and_the_banks(tmp_path: Path):
     lines: list[Line] = [
-        *constant(5, SPM), *constant(6, 0x0C00_0000), *constant(28, DATA),
+        *constant(5, SPM), *constant(6, NEAR_MEMORY_BASE), *constant(28, DATA),
         ("sd", 5, 0, 5), ("sd", 5, 0, 6), ("ld", 10, 0, 6), ("sub", 10, 10, 5),
         ("addi", 17, 0, 93), ("ecall",),
     ]  # fmt: skip
