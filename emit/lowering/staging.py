@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from oxegg.emit.blocks import cut, cut_stores
 from oxegg.emit.loop_tree import build
 from oxegg.emit.lowering.addresses import advanced
 from oxegg.emit.lowering.emitter import Emitter, Scope
 from oxegg.emit.lowering.loops import Stage as StageLowering
 from oxegg.emit.nest import Nest
-from oxegg.emit.physical import Access, Buffer, Value, walk
+from oxegg.emit.physical import Access, Buffer, walk
 from oxegg.emit.program import ZERO, Register
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
@@ -83,17 +84,13 @@ def _stream(
     if stride < 0 or row_bytes % 4:
         raise EmitError("rows of odd sizes or in reverse can't be staged")
     buffer = Buffer(f"{STAGING} {number}", access.buffer.type, 0, "scratch", 0)
-    strides = [(_cut(axis, sizes), pitch if others and axis == others[0][0] else size)
+    strides = [(cut(axis, sizes), pitch if others and axis == others[0][0] else size)
                for axis, _ in access.strides]  # fmt: skip
     moves = [access.stride(a) * sizes[a] if sizes[a] < a.size else 0 for a in blocked]
     return Stream(
         access, Access(buffer, tuple(strides)), kind, rows, row_bytes, stride, pitch,
         (moves[0], moves[1]),
     )  # fmt: skip
-
-
-def _cut(axis: Axis, sizes: Mapping[Axis, int]) -> Axis:
-    return Axis(axis.name, sizes.get(axis, axis.size))
 
 
 def staging_bytes(stage: Stage, nest: Nest) -> int:
@@ -252,17 +249,8 @@ def _block(stage: Stage, nest: Nest, parts: Sequence[Stream]) -> tuple[Stage, Ne
     """The stage and the nest of one block, its accesses in the scratchpad."""
     sizes = dict(nest.blocks)
     inside = {stream.access: stream.inside for stream in parts}
-    made: dict[int, Value] = {}
-    for value in walk(stage.stores):
-        made[id(value)] = replace(
-            value,
-            axes=frozenset(_cut(axis, sizes) for axis in value.axes),
-            operands=tuple(made[id(operand)] for operand in value.operands),
-            axis=value.axis and _cut(value.axis, sizes),
-            access=value.access and inside[value.access],
-            tile=value.tile and (_cut(value.tile[0], sizes), _cut(value.tile[1], sizes)),
-        )
-    order = tuple(_cut(axis, sizes) for axis in nest.order)
-    unroll = tuple((_cut(axis, sizes), count) for axis, count in nest.unroll)
+    stores = cut_stores(stage.stores, sizes, lambda access: inside[access])
+    order = tuple(cut(axis, sizes) for axis in nest.order)
+    unroll = tuple((cut(axis, sizes), count) for axis, count in nest.unroll)
     inner = replace(nest, order=order, unroll=unroll, blocks=())
-    return Stage([made[id(store)] for store in stage.stores]), inner
+    return Stage(stores), inner
