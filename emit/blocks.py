@@ -1,12 +1,35 @@
-"""Values of one block: the same computation over axes cut to the block's sizes."""
+"""Blocks: the same computation over parts of its axes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from oxegg.emit.physical import Access, Value, walk
+from oxegg.emit.physical import Access, Buffer, Value, walk
 from oxegg.ir.affine import Axis
+
+Blocks = tuple[tuple[Axis, int], ...]
+"""Axes cut into blocks of so many elements, outermost first."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """``buffer``: what a block sees of ``source``; ``strides``: bytes per step of the cut axes."""
+
+    buffer: Buffer
+    source: str
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Loops over blocks that successive stages share.
+
+    Where blocks don't divide an axis, the last one overlaps the one before.
+    """
+
+    blocks: Blocks
+    windows: tuple[Window, ...]
 
 
 def cut(axis: Axis, sizes: Mapping[Axis, int]) -> Axis:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from oxegg.emit.blocks import Fusion
 from oxegg.emit.loop_tree import LoopConflict, LoopNode, build
 from oxegg.emit.physical import Access, Buffer, PhysicalProgram, Value, walk
 from oxegg.ir.affine import Axis
@@ -18,9 +19,13 @@ _COSTLY = ("div", "sqrt", "rem")
 
 @dataclass
 class Stage:
-    """Stores that run in one loop tree. ``axes`` in the order of the first store's layout."""
+    """Stores that run in one loop tree; with ``fusion``, over one block of what it cuts.
+
+    ``axes`` in the order of the first store's layout.
+    """
 
     stores: list[Value]
+    fusion: Fusion | None = None
 
     @property
     def near_memory(self) -> bool:

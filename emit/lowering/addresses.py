@@ -76,8 +76,7 @@ def _resolve(emitter: Emitter, access: Access, depth: int, constant: int) -> tup
     while depth and strides[depth - 1] == 0:
         depth -= 1
     if depth == 0:
-        base = ZERO if access.buffer is INDEX else emitter.bases[access.buffer.name]
-        return base, constant
+        return _base(emitter, access), constant
     frame, key = emitter.frames[depth - 1], strides[:depth]
     known = [p for p in frame.pointers if p.buffer == access.buffer.name and p.strides == key]
     for pointer in known:
@@ -87,6 +86,14 @@ def _resolve(emitter: Emitter, access: Access, depth: int, constant: int) -> tup
         return known[0].register, constant - known[0].offset
     pointer = _create(emitter, frame, access, depth, constant, key)
     return pointer.register, 0
+
+
+def _base(emitter: Emitter, access: Access) -> Register:
+    """Where an array starts; where counting along an axis starts."""
+    if access.buffer is INDEX:
+        ((axis, _),) = access.strides
+        return emitter.positions.get(axis, ZERO)
+    return emitter.bases[access.buffer.name]
 
 
 def _create(

@@ -79,6 +79,7 @@ class Emitter:
         self.scopes: list[Scope] = [Scope()]
         self.env: dict[Axis, list[Copy]] = {}
         self.lanes = 1  # nominal elements per strip in this stage
+        self.positions: dict[Axis, Register] = {}  # where a block starts on axes cut into blocks
         self.held: dict[str, Register] = {}
         self.written: set[str] = set()  # buffers that the stage stores into
         self.fixed_offsets: set[str] = set()  # buffers whose accesses share one stride pattern

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from oxegg.costmodels import Machine
+from oxegg.emit.banked import BankLayout
 from oxegg.emit.constants import fits_immediate, materialize_constant
 from oxegg.emit.loop_tree import build
 from oxegg.emit.lowering.emitter import Emitter
+from oxegg.emit.lowering.fused import lower_fused
 from oxegg.emit.lowering.loops import Stage as StageLowering
 from oxegg.emit.lowering.near_memory import (
     bank_layouts,
@@ -46,20 +49,35 @@ def lower(
     emitter.fixed_offsets = _fixed_offsets(physical)
     if physical.scratch:
         _place_scratch(emitter, physical, arguments[-1])
-    for stage, nest in stages:
-        emitter.start_stage()
-        emitter.lanes = nest.lanes
-        emitter.written = {s.access.buffer.name for s in stage.stores if s.access}
-        body, emitter.body = emitter.body, []
-        if stage.near_memory:
-            lower_near_memory(emitter, stage, layouts)
-        elif nest.blocks:
-            lower_staged(emitter, stage, nest)
+    for fusion, group in itertools.groupby(stages, key=lambda pair: pair[0].fusion):
+        parts = list(group)
+
+        def lower_parts(parts: Sequence[tuple[Stage, Nest]] = parts) -> None:
+            for stage, nest in parts:
+                _lower_stage(emitter, stage, nest, layouts)
+
+        if fusion is None:
+            lower_parts()
         else:
-            StageLowering(emitter, nest, stage.stores).level(build(stage.stores, nest.order))
-        shaped = with_shapes(emitter.body, emitter.integer)
-        emitter.body = [*body, *emitter.prologue, *shaped]
+            lower_fused(emitter, fusion, lower_parts)
     return Program(physical.name, tuple(arguments), resolve(emitter.body))
+
+
+def _lower_stage(
+    emitter: Emitter, stage: Stage, nest: Nest, layouts: Mapping[str, BankLayout]
+) -> None:
+    emitter.start_stage()
+    emitter.lanes = nest.lanes
+    emitter.written = {s.access.buffer.name for s in stage.stores if s.access}
+    body, emitter.body = emitter.body, []
+    if stage.near_memory:
+        lower_near_memory(emitter, stage, layouts)
+    elif nest.blocks:
+        lower_staged(emitter, stage, nest)
+    else:
+        StageLowering(emitter, nest, stage.stores).level(build(stage.stores, nest.order))
+    shaped = with_shapes(emitter.body, emitter.integer)
+    emitter.body = [*body, *emitter.prologue, *shaped]
 
 
 def with_staging(

@@ -18,7 +18,7 @@ from oxegg.emit.program import operations
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir import Kernel
-from oxegg.search import nests, programs
+from oxegg.search import fused, nests, programs
 from oxegg.search.driver import runner_for
 from oxegg.search.measure import Runner, place_of
 from oxegg.search.programs import Candidate
@@ -27,6 +27,7 @@ from oxegg.search.saturation import allowed_rules, prepare
 # What a nest may be refused for; the search tries another one then.
 REFUSED_NESTS = ("register", "would have to end inside itself", "too long to try")
 MOST_COPIES = 12
+FUSED = 0.5  # of the programs run block by block, where they can
 LONGEST = 250  # instructions of a program: scheduling and allocation take their time
 LIMITS = Limits(algebra_iterations=3, rows=8000, seconds=8.0)
 
@@ -55,6 +56,8 @@ def variants(
     made = 0
     for _ in range(3 * wanted):
         candidate = rng.choice(found)
+        if rng.random() < FUSED:
+            candidate = fused.within(candidate, machine, 0)
         plan = tuple(_nest(stage, machine, rng) for stage in candidate.stages)
         try:
             yield compiled(kernel, candidate, plan, machine, mode)
@@ -87,7 +90,7 @@ def compiled(
     mode: str,
     longest: int = LONGEST,
 ) -> Variant:
-    physical = candidate.choice.program
+    physical = candidate.program
     stages = list(zip(candidate.stages, plan, strict=True))
     program = lower(physical, stages, machine, exact=mode == "exact")
     if sum(1 for _ in operations(program.body)) > longest:

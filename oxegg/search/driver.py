@@ -14,6 +14,7 @@ from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
 from oxegg.emit.backend import MachineCode, generate, generate_pipelined, predicted_cycles
 from oxegg.emit.lowering.program import lower, with_staging
+from oxegg.emit.lowering.staging import staging_bytes
 from oxegg.emit.modulo.synthesize import Effort as LoopEffort
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram
@@ -22,10 +23,10 @@ from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError, LoweringError
 from oxegg.ir.term import Kernel
 from oxegg.rules.pattern import Rule
-from oxegg.search import nests, programs
+from oxegg.search import fused, nests, programs
 from oxegg.search.bank_graph import without_banks
 from oxegg.search.costs import Objective
-from oxegg.search.measure import Place, Runner, place_of
+from oxegg.search.measure import Place, Runner, array_bytes, place_of
 from oxegg.search.programs import Candidate
 from oxegg.search.refusal import after_stale_rules
 from oxegg.search.saturation import (
@@ -228,7 +229,7 @@ def _pipelined(
 
 def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array]) -> Trial | None:
     """The program of a trial with software pipelines, simulated."""
-    physical = trial.candidate.choice.program
+    physical = trial.candidate.program
     program = _lowered(job, physical, trial.candidate.stages, trial.nests)
     try:
         code = generate_pipelined(program, job.scheduled_for, effort) if program else None
@@ -276,19 +277,11 @@ def _plans(
     banked = [candidate for candidate in found if candidate.near_memory]
     tiled = [candidate for candidate in found if candidate.tiled]
     others = [candidate for candidate in found if candidate.engine in ("vector", "scalar")]
-    for candidate in [*banked, *tiled[:TILED_PROGRAMS], *others[: effort.programs]]:
-        ranked = [
-            nests.rank(
-                candidate.choice.program,
-                stage,
-                job.scheduled_for,
-                budget=effort.nests,
-                exact=job.exact,
-                objective=job.objective,
-                in_dram=job.memory == "dram",
-            )
-            for stage in candidate.stages
-        ]
+    room = scratchpad_room(job)
+    for whole in [*banked, *tiled[:TILED_PROGRAMS], *others[: effort.programs]]:
+        candidate = fused.within(whole, job.machine, room)
+        left = room - fused.scratch_bytes(candidate)
+        ranked = [_ranked(job, candidate, stage, effort, left) for stage in candidate.stages]
         if not all(ranked):
             continue
         options += _combinations(candidate, ranked)
@@ -296,6 +289,28 @@ def _plans(
             break
     options.sort(key=lambda option: option[0])
     yield from options
+
+
+def _ranked(
+    job: Job, candidate: Candidate, stage: Stage, effort: Effort, room: int
+) -> list[nests.Ranked]:
+    """Nests of a stage, best first; ``room``: bytes of scratchpad for blocks on their way."""
+    ranked = nests.rank(
+        candidate.program,
+        stage,
+        job.scheduled_for,
+        budget=effort.nests,
+        exact=job.exact,
+        objective=job.objective,
+        in_dram=job.memory == "dram",
+    )
+    return [r for r in ranked if not r.nest.blocks or staging_bytes(stage, r.nest) <= room]
+
+
+def scratchpad_room(job: Job) -> int:
+    """Bytes of scratchpad that inputs and outputs leave."""
+    arrays = array_bytes(job.kernel) if job.memory == "spm" else 0
+    return max(0, job.machine.spm_bytes - arrays)
 
 
 def _combinations(
@@ -320,7 +335,7 @@ def _try(
 ) -> Trial | None:
     """Emit and simulate one program; None when it doesn't fit the registers."""
     physical = with_staging(
-        candidate.choice.program, list(zip(candidate.stages, plan, strict=True)), job.machine
+        candidate.program, list(zip(candidate.stages, plan, strict=True)), job.machine
     )
     program = _lowered(job, physical, candidate.stages, plan)
     if program is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -65,16 +66,15 @@ class Runner:
 
     @property
     def scratch_place(self) -> Place:
-        """Where scratch memory lies: beside the arrays, in DRAM where they leave too little room.
+        """Where scratch memory lies: in the scratchpad, in DRAM where arrays leave no room there.
 
         DMA brings blocks into the scratchpad only.
         """
         arrays = [i for i in self.program.inputs if isinstance(i, ArrayBuffer)]
-        sizes = [scratch_layout(self.program)[1],
-                 *(buffer.bytes for buffer in (*arrays, *self.program.outputs))]  # fmt: skip
-        fits = sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes) <= self.machine.spm_bytes
-        staged = self.program.staging is not None
-        return "spm" if staged else self.place if fits else "dram"
+        beside = [*arrays, *self.program.outputs] if self.place == "spm" else []
+        sizes = [scratch_layout(self.program)[1], *(buffer.bytes for buffer in beside)]
+        fits = sum(_aligned(size) for size in sizes) <= self.machine.spm_bytes
+        return "spm" if fits or self.program.staging is not None else "dram"
 
     def results(self, result: CallResult) -> list[Array]:
         """The outputs of a call, as arrays of the kernel's types and shapes."""
@@ -107,10 +107,15 @@ def place_of(kernel: Kernel, machine: Machine, wanted: str) -> Place:
     """Where inputs and outputs lie: ``auto`` is the scratchpad when they fit in half of it."""
     if wanted != "auto":
         return "dram" if wanted == "dram" else "spm"
-    size = sum(t.size * t.type.bytes for t in kernel.inputs if t.axes)
-    for output in kernel.outputs:
-        elements = 1
-        for axis in output.layout:
-            elements *= axis.size
-        size += elements * output.value.type.bytes
-    return "spm" if size <= machine.spm_bytes // 2 else "dram"
+    return "spm" if array_bytes(kernel) <= machine.spm_bytes // 2 else "dram"
+
+
+def array_bytes(kernel: Kernel) -> int:
+    """Bytes of all inputs and outputs, each on lines of its own."""
+    inputs = [t.size * t.type.bytes for t in kernel.inputs if t.axes]
+    outputs = [prod(a.size for a in o.layout) * o.value.type.bytes for o in kernel.outputs]
+    return sum(map(_aligned, [*inputs, *outputs]))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT

@@ -11,7 +11,7 @@ from oxegg.egraph.near_memory_rules import RESULTS
 from oxegg.egraph.readout import OUTPUT_LAYOUT, PhysicalGraph, PhysicalNode
 from oxegg.egraph.tile_rules import STORED
 from oxegg.emit.loop_tree import LoopConflict
-from oxegg.emit.physical import walk
+from oxegg.emit.physical import PhysicalProgram, walk
 from oxegg.emit.stages import Stage, split
 from oxegg.errors import LoweringError
 from oxegg.extraction import Method
@@ -22,11 +22,20 @@ from oxegg.search.refusal import refusal
 
 @dataclass(frozen=True)
 class Candidate:
-    """An extracted program cut into stages; ``label`` says under which restriction."""
+    """An extracted program cut into stages; ``label`` says under which restriction.
+
+    ``fused``: the program with some of its stages fused.
+    """
 
     label: str
     choice: Choice
     stages: tuple[Stage, ...]
+    fused: PhysicalProgram | None = None
+
+    @property
+    def program(self) -> PhysicalProgram:
+        """What the stages are emitted from."""
+        return self.fused or self.choice.program
 
     @property
     def tiled(self) -> bool:

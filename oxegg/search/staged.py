@@ -40,7 +40,9 @@ def staged_nests(stage: Stage, nest: Nest, work: float, machine: Machine) -> lis
 
 def unstaged_cycles(stage: Stage, work: float, machine: Machine) -> float:
     """Cycles when every line's first touch is waited for: memory and products one by one."""
-    moved = {v.access.buffer.name: v.access.buffer.bytes for v in walk(stage.stores) if v.access}
+    buffers = {v.access.buffer.name: v.access.buffer for v in walk(stage.stores) if v.access}
+    kept = "scratch" if stage.fusion else None  # a block's buffers stay near
+    moved = {name: b.bytes for name, b in buffers.items() if b.role != kept}
     return work + sum(moved.values()) / machine.dram_bytes_per_cycle
 
 
@@ -93,4 +95,4 @@ def stageable(stage: Stage) -> bool:
     """Whether a stage is one product over two axes whose operands lie in memory."""
     values = list(walk(stage.stores))
     tiles = all(v.tile for v in values if v.kind != "immediate")
-    return tiles and len(stage.stores[0].axes) == 2
+    return tiles and stage.fusion is None and len(stage.stores[0].axes) == 2

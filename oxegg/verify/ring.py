@@ -30,7 +30,7 @@ def add(left: Enclosure, right: Enclosure, sign: int = 1) -> Enclosure:
 
 def multiply(term: Term, left: Enclosure, right: Enclosure) -> Enclosure:
     """left * right: |ab - a'b'| <= |a| eb + ea |b| + ea eb, half a subnormal step if it is tiny."""
-    magnitude = left.magnitude * right.magnitude
+    magnitude = _magnitude(left.magnitude, right.magnitude)
     return Enclosure(
         left.value * right.value,
         magnitude,
@@ -40,6 +40,14 @@ def multiply(term: Term, left: Enclosure, right: Enclosure) -> Enclosure:
         left.depth + right.depth + 1,
         1,
     )
+
+
+def _magnitude(left: Array, right: Array | float) -> Array:
+    """A product of magnitudes that isn't rounded to zero: what underflows leaves a trace."""
+    product = left * right
+    if product.size and product.min() > 0:
+        return product
+    return np.where((product == 0) & (left > 0) & (np.asarray(right) > 0), 5e-324, product)
 
 
 def cross_errors(
@@ -68,6 +76,6 @@ def scale(enclosure: Enclosure, factor: float) -> Enclosure:
     return replace(
         enclosure,
         value=enclosure.value * enclosure.value.dtype.type(factor),
-        magnitude=enclosure.magnitude * size,
+        magnitude=_magnitude(enclosure.magnitude, size),
         carried=enclosure.carried * size,
     )

@@ -423,3 +423,11 @@ def test_integers_wrap_exactly() -> None:
     assert bounds.value == evaluate([total], {"i": values})[0]
     assert bounds.value.dtype == np.int32
     assert bounds.error == 0
+
+
+@pytest.mark.parametrize("factor", [const(0.5, F64), input_("y", F64, (N,))])
+def test_products_below_every_number_may_become_zero(factor: Term) -> None:
+    tiny = np.full(N.size, 5e-324)
+    bounds = one(pointwise("mul", input_("x", F64, (N,)), factor), x=tiny, y=tiny + 0.5)
+    assert np.all(bounds.value > 0)
+    assert ratio(np.zeros(N.size), bounds) <= 1

@@ -300,3 +300,17 @@ def test_bits_count_where_bounds_leave_everything_open() -> None:
     infinite = kernel(pointwise("add", X, const(np.inf, F32)), (ROWS, COLS), X)
     assert check(infinite, lambda xs: [xs[0] + np.float32(np.inf)], mode="real").correct
     assert not check(infinite, lambda xs: [xs[0] - np.float32(np.inf)], mode="real").correct
+
+
+def test_open_numbers_may_differ_in_few_elements() -> None:
+    """Squares of roots of squares fall on either side of whole numbers, depending on rounding."""
+    root = pointwise("sqrt", pointwise("mul", X, X))
+    stepped = pointwise("convert", pointwise("mul", root, root), to=I32)
+    kernel_ = kernel(stepped, (ROWS, COLS), X)
+    whole = [InputSet("whole numbers", {"x": np.full((12, 10), 3, np.float32)})]
+    right = np.full((12, 10), 9, np.int32)
+    one_off = right.copy()
+    one_off[1, 2] = 8
+    assert check(kernel_, lambda _: [right], mode="real", sets=whole).correct
+    assert check(kernel_, lambda _: [one_off], mode="real", sets=whole).correct
+    assert not check(kernel_, lambda _: [right - 1], mode="real", sets=whole).correct
