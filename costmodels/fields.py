@@ -4,6 +4,7 @@ A dataclass field is annotated ``Annotated[int, Whole(1, 8, "instructions issued
 the loader checks values against the annotation and ``docs/machines.md`` prints it.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -92,4 +93,17 @@ class Text:
         return "a text"
 
 
-Rule = Whole | PowerOfTwo | Real | Choice | Flag | Text
+@dataclass(frozen=True)
+class Name:
+    """A word that can also be the name of a file or folder."""
+
+    meaning: str
+
+    def allows(self, value: object) -> bool:
+        return isinstance(value, str) and re.fullmatch(r"\w[\w.+-]*", value) is not None
+
+    def __str__(self) -> str:
+        return "a word of letters, digits and . _ + -"
+
+
+Rule = Whole | PowerOfTwo | Real | Choice | Flag | Text | Name

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Annotated
 
-from oxegg.costmodels.fields import Choice, Flag, PowerOfTwo, Real, Text, Whole
+from oxegg.costmodels.fields import Choice, Flag, Name, PowerOfTwo, Real, Text, Whole
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class Override:
 class Machine:
     """One configuration. Engines that the machine doesn't have are ``None``."""
 
-    name: Annotated[str, Text("the name on the command line: the file's name without .toml")]
+    name: Annotated[str, Name("the name on the command line: the file's name without .toml")]
     description: Annotated[str, Text("one line for `oxegg machines list`")]
     clock_ghz: Annotated[float, Real(0.01, 10, "core clock")]
     cores: Annotated[int, Whole(1, 65536, "cores that share the DRAM bandwidth evenly")]

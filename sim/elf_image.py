@@ -19,6 +19,7 @@ from oxegg.sim.memory import Memory
 EXECUTABLE, WRITABLE = 1, 2
 ADDRESS_SPACE = 1 << 32
 SYMBOL_BYTES = 24
+_WANTED = "give a static RV64 program: of clang --target=riscv64 -static, or a folder's KERNEL.elf"
 Segment = tuple[int, bytes, int, bool, bool]
 
 
@@ -50,21 +51,25 @@ def read_image(path: Path) -> Image:
         content = path.read_bytes()
         image = _parse(content)
     except UsageError as error:
-        raise UsageError(error.message, where=str(path), hint=error.hint) from error
-    except (OSError, ELFError) as error:
-        raise UsageError(f"cannot read the program: {error}", where=str(path)) from error
+        raise UsageError(error.message, where=str(path), hint=error.hint or _WANTED) from error
+    except OSError as error:
+        what = f"cannot read the program: {error.strerror}"
+        raise UsageError(what, where=str(path), hint=_WANTED) from error
+    except ELFError as error:
+        raise UsageError("this is not an ELF file", where=str(path), hint=_WANTED) from error
     except Exception as error:
         # A damaged file can make the parser fail in any way: numbers in it are not checked there.
-        raise UsageError("cannot read the program: it is damaged", where=str(path)) from error
+        what = "cannot read the program: it is damaged"
+        raise UsageError(what, where=str(path), hint=_WANTED) from error
     if not image.segments:
-        raise UsageError("the program has no segments to load", where=str(path))
+        raise UsageError("the program has no segments to load", where=str(path), hint=_WANTED)
     return image
 
 
 def _parse(content: bytes) -> Image:
     elf = ELFFile(BytesIO(content))
     if elf["e_machine"] != "EM_RISCV" or elf.elfclass != 64 or elf["e_type"] != "ET_EXEC":
-        raise UsageError("not a static RV64 program", hint="link with -static")
+        raise UsageError("not a static RV64 program", hint=_WANTED)
     loaded = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_memsz"]]
     segments = tuple(_segment(segment.header, content) for segment in loaded)
     return Image(elf["e_entry"], segments, _symbols(elf, len(content)))

@@ -6,7 +6,7 @@ from statistics import geometric_mean
 from typing import Any
 
 import oxegg
-from oxegg.cli.options import add_machine_option, add_search_options
+from oxegg.cli.options import add_machine_option, add_search_options, at_least_one
 from oxegg.cli.output import progress, put_json, show
 from oxegg.frontend.suite import SUITES
 from oxegg.report import summarize_many
@@ -32,7 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_search_options(parser)
     parser.add_argument(
-        "-j", "--jobs", type=int, default=2, metavar="N", help="processes (default: %(default)s)"
+        "-j",
+        "--jobs",
+        type=at_least_one,
+        default=2,
+        metavar="N",
+        help="processes (default: %(default)s)",
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+from oxegg.cli.options import duration
 from oxegg.cli.output import put_json, show, table
 from oxegg.errors import ExtractionError
 from oxegg.extraction import Problem, Solution, extract, load
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=duration,
         default=10.0,
         metavar="S",
         help="time limit of the exact method; the best so far is kept (default: %(default)s)",

@@ -4,6 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
+from oxegg.cli.options import duration
 from oxegg.cli.output import progress, put_json, show
 
 EXAMPLE = """\
@@ -13,7 +14,7 @@ EXAMPLE = """\
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``oxegg fuzz``."""
-    parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="how long")
+    parser.add_argument("--seconds", type=duration, default=60.0, metavar="S", help="how long")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first trial")
     parser.add_argument("--rule", metavar="NAME", help="only kernels around this rule's left side")
     parser.add_argument(

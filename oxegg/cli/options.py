@@ -7,6 +7,22 @@ from typing import Any
 from oxegg.errors import UsageError, VerificationError
 
 
+def duration(word: str) -> float:
+    """A time on the command line."""
+    value = float(word)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{word} is not a number of seconds")
+    return value
+
+
+def at_least_one(word: str) -> int:
+    """A count on the command line."""
+    value = int(word)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{word} is not a positive whole number")
+    return value
+
+
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command has: ``--json [F]`` and ``--debug``."""
     parser.add_argument(
@@ -30,9 +46,7 @@ def add_machine_option(parser: argparse.ArgumentParser, *, several: bool = False
     )
 
 
-def add_compile_options(
-    parser: argparse.ArgumentParser, *, several_machines: bool = False
-) -> None:
+def add_compile_options(parser: argparse.ArgumentParser, *, several_machines: bool = False) -> None:
     """Add the options that say how a kernel is compiled."""
     add_machine_option(parser, several=several_machines)
     parser.add_argument(
@@ -48,7 +62,7 @@ def add_compile_options(
         help="how long to search (default: %(default)s)",
     )
     parser.add_argument(
-        "--seconds", type=float, metavar="S", help="time limit; the best so far is kept"
+        "--seconds", type=duration, metavar="S", help="time limit; the best so far is kept"
     )
     parser.add_argument(
         "--size",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from oxegg.cli import study_rules
-from oxegg.cli.options import add_common_options
+from oxegg.cli.options import add_common_options, at_least_one, duration
 from oxegg.cli.output import progress, put_json, show, table
 from oxegg.errors import UsageError
 from oxegg.ir.types import TYPES, ElementType
@@ -51,8 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     checker.add_argument("--at", metavar="TYPE", help="replay one input at this type")
     prover = verb("prove", "evidence for rules and instruction selection, kept in a file", _prove)
     prover.add_argument("names", nargs="*", metavar="NAME")
-    prover.add_argument("--timeout", type=float, default=10.0, metavar="S", help="per question")
-    prover.add_argument("-j", "--jobs", type=int, default=2)
+    prover.add_argument("--timeout", type=duration, default=10.0, metavar="S", help="per question")
+    prover.add_argument("-j", "--jobs", type=at_least_one, default=2)
     prover.add_argument("--again", action="store_true", help="disregard what is known")
     study_rules.configure(verb)
     new = verb("new", "append a row to a rule file, and a kernel test", _new)

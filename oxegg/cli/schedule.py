@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from oxegg.cli.options import add_machine_option
+from oxegg.cli.options import add_machine_option, duration
 from oxegg.cli.output import progress, put_json, show, table, write_atomically
 from oxegg.costmodels import load_machine
 from oxegg.emit.source import Scheduled, read_loops, schedule_source, text_of
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loop", metavar="LABEL", help="the loop (default: every inner loop)")
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=duration,
         default=60.0,
         metavar="S",
         help="time limit per loop; the best so far is kept (default: %(default)s)",

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from oxegg.cli.options import add_machine_option, split_kernel
+from oxegg.cli.options import add_machine_option, at_least_one, split_kernel
 from oxegg.cli.output import progress, put_json, show, table
 from oxegg.errors import UsageError
+from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import TYPES
 from oxegg.rules import all_rules
 from oxegg.rules.load import load_all
@@ -37,7 +38,7 @@ def configure(verb: AddVerb) -> None:
     miner = verb("mine", "candidate rules: small equal terms, proved and not implied", _mine)
     miner.add_argument("operations", nargs="*", default=list(DEFAULT_OPERATIONS), metavar="OP")
     miner.add_argument("--type", default="i32", metavar="TYPE")
-    miner.add_argument("--most", type=int, default=10, metavar="N")
+    miner.add_argument("--most", type=at_least_one, default=10, metavar="N")
 
 
 def _cover(arguments: argparse.Namespace) -> int:
@@ -139,7 +140,14 @@ def _mine(arguments: argparse.Namespace) -> int:
 
     type_ = TYPES.get(arguments.type)
     if type_ is None:
-        raise UsageError(f"there is no type {arguments.type!r}")
+        raise UsageError(
+            f"there is no type {arguments.type!r}", hint=f"types are {', '.join(TYPES)}"
+        )
+    for name in arguments.operations:
+        if name not in OPERATIONS:
+            raise UsageError(
+                f"there is no operation {name!r}", hint=f"operations are {', '.join(OPERATIONS)}"
+            )
     rows = [rule_text(r) for r in mine(type_, arguments.operations, most=arguments.most)]
     if not put_json(rows, arguments.json):
         show(*rows, f"{len(rows)} candidates at {type_}: proved, and not implied by oxegg's rules")

@@ -14,11 +14,15 @@ from typing import Any
 from oxegg.errors import LoweringError, UsageError
 
 Function = Callable[..., Any]
+LISTED = 12
 
 
 def load_kernels(path: str | Path) -> dict[str, Function]:
     """The kernels of a file by name: its own public functions with array annotations."""
-    module = _load(Path(path))
+    return _kernels(_load(Path(path)), path)
+
+
+def _kernels(module: ModuleType, path: str | Path) -> dict[str, Function]:
     found = {
         name: thing
         for name, thing in vars(module).items()
@@ -38,13 +42,19 @@ def find_kernel(path: str | Path, kernel: str | None = None) -> Function:
     text, _, named = str(path).partition(".py:")
     if named:
         path, kernel = f"{text}.py", named
-    kernels = load_kernels(path)
+    module = _load(Path(path))
+    kernels = _kernels(module, path)
     if kernel is None and len(kernels) == 1:
         return next(iter(kernels.values()))
     if kernel in kernels:
         return kernels[kernel]
-    listed = ", ".join(kernels)
-    message = "which kernel?" if kernel is None else f"there is no kernel {kernel}"
+    listed = ", ".join(list(kernels)[:LISTED]) + (" ..." if len(kernels) > LISTED else "")
+    if kernel is None:
+        message = "which kernel?"
+    elif hasattr(module, kernel):
+        message = f"{kernel} is no kernel: none of its parameters has an array annotation"
+    else:
+        message = f"there is no kernel {kernel}"
     raise UsageError(message, where=str(path), hint=f"this file has {listed}: write FILE.py:NAME")
 
 

@@ -37,6 +37,7 @@ _HINTS: dict[str, str] = {
     "allclose": "return the arrays and compare outside of the kernel",
     "array_equal": "use (a == b).all()",
     "apply_along_axis": "call the function on whole arrays with axis=",
+    "random": "draw outside of the kernel and pass the numbers as a parameter",
     "vectorize": "call the function on whole arrays",
 }
 

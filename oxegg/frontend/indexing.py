@@ -193,7 +193,10 @@ def _walk(
         return _through(dim, k, used)
     if isinstance(k, int):
         if not -length <= k < length:
-            raise LoweringError(f"index {k} is out of bounds for a dimension of length {length}")
+            raise LoweringError(
+                f"index {k} is out of bounds for a dimension of length {length}",
+                hint=f"indices run from {-length} to {length - 1}",
+            )
         return _digits(dim, k % length), []
     run = Run.of(k, length)
     if not dim:

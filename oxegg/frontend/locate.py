@@ -27,6 +27,11 @@ def user_line() -> str | None:
     return None
 
 
+def raised_by_user(trace: TracebackType | None) -> bool:
+    """Whether the innermost frame of a traceback is the user's."""
+    return [is_users(frame.f_globals) for frame, _ in traceback.walk_tb(trace)][-1:] == [True]
+
+
 def raised_at(trace: TracebackType | None) -> str | None:
     """``file:line`` of the innermost frame of the user's in a traceback."""
     places = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
@@ -11,13 +12,19 @@ import numpy as np
 
 from oxegg.errors import LoweringError, OxeggError
 from oxegg.frontend.array import Array
-from oxegg.frontend.locate import raised_at, user_line
+from oxegg.frontend.locate import raised_at, raised_by_user, user_line
 from oxegg.frontend.modules import tracing_numpy
 from oxegg.frontend.names import names, new_names
 from oxegg.frontend.signature import Signature, read_signature, where_defined
 from oxegg.frontend.traced import tuple_of, value_of
 from oxegg.frontend.value import Value
 from oxegg.ir import Affine, Axis, Kernel, Output, Term, at, check, input_, topological
+
+MOST_BYTES = 1 << 30
+"""Of all inputs and outputs: programs live below 4 GiB, and a check holds some copies."""
+_OF_THE_KERNEL = (
+    TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, RecursionError,
+)  # fmt: skip
 
 
 def trace(
@@ -41,9 +48,23 @@ def trace(
             called = called if called.isidentifier() else "kernel"  # a lambda
             kernel = Kernel(called, tuple(inputs), _outputs(result), signature.constants)
             check(kernel)
+            _refuse_large(kernel)
         except OxeggError as error:
             raise _located(error, defined) from error
     return kernel
+
+
+def _refuse_large(kernel: Kernel) -> None:
+    arrays = {p.attributes[0]: (p.type, p.axes) for p in kernel.inputs}
+    arrays |= {o.name: (o.value.type, o.layout) for o in kernel.outputs}
+    sizes = {n: t.bytes * math.prod(a.size for a in axes) for n, (t, axes) in arrays.items()}
+    if sum(sizes.values()) > MOST_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise LoweringError(
+            f"the arrays of a kernel may have {MOST_BYTES:,} bytes together,"
+            f" and {largest} alone has {sizes[largest]:,}",
+            hint="compile the kernel for a part of them (--size AXIS=N) and call it in a loop",
+        )
 
 
 def reference(
@@ -79,7 +100,9 @@ def _run(
             return function(*ordered, **named)
     except OxeggError as error:
         raise _located(error, raised_at(error.__traceback__) or defined) from error
-    except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+    except Exception as error:
+        if not isinstance(error, _OF_THE_KERNEL) and not raised_by_user(error.__traceback__):
+            raise
         where = raised_at(error.__traceback__) or user_line() or defined
         raise LoweringError(
             f"{type(error).__name__}: {error}", where=where, hint=_hint(error)

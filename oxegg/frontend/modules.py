@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from oxegg.frontend.array import Array
+from oxegg.frontend.hints import cant_lower
 from oxegg.frontend.locate import is_users
 from oxegg.frontend.traced import contains_traced, listed, stacked
 
@@ -69,6 +70,8 @@ class _TracingNumPy(ModuleType):
     """NumPy with other makers."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "random":  # one draw would become a constant of the program
+            raise cant_lower(name)
         return getattr(np, name)
 
 

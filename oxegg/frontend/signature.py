@@ -141,7 +141,10 @@ def _known_sizes(annotated: Mapping[str, Any], sizes: Mapping[str, int]) -> dict
 
 def _agree(name: str, known: int | None, size: int) -> None:
     if known not in (None, size):
-        raise LoweringError(f"axis {name} has size {known} and size {size}")
+        raise LoweringError(
+            f"axis {name} has size {known} and size {size}",
+            hint=f"give one of them another name, or --size {name}=...",
+        )
 
 
 def _parameter(name: str, annotation: Any, known: Mapping[str, int], names: Names) -> Parameter:

@@ -80,7 +80,10 @@ def operand(x: Any) -> Operand:
         return stacked(items)
     if isinstance(x, np.ndarray | np.generic):
         return constant(np.asarray(cast("Any", x)))
-    raise LoweringError(f"a {type(x).__name__} can't be an operand of an array operation")
+    raise LoweringError(
+        f"a {type(x).__name__} can't be an operand of an array operation",
+        hint="operands are arrays and real numbers",
+    )
 
 
 def value_of(x: Any) -> Value:

@@ -51,7 +51,10 @@ def _position(k: Key, length: int) -> Run | int | Value:
         return Run.of(cast("slice", k), length)
     if isinstance(k, int):
         if not -length <= k < length:
-            raise LoweringError(f"index {k} is out of bounds for a dimension of length {length}")
+            raise LoweringError(
+                f"index {k} is out of bounds for a dimension of length {length}",
+                hint=f"indices run from {-length} to {length - 1}",
+            )
         return k % length
     if not isinstance(k, Value):
         raise LoweringError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from oxegg.errors import UsageError
 from oxegg.ir import Axis, Kernel, Output, Term, input_, pointwise, reduce
 from oxegg.ir.types import BOOL, ElementType
 from oxegg.rule_lab.instances import along, axes_of, to_term
@@ -34,6 +35,10 @@ def rule_sample(seed: int, name: str | None = None) -> RuleSample:
     """Number ``seed`` of the kernels around rules (around one rule, if ``name`` says which)."""
     rng = random.Random(seed)
     rules = [r for r in all_rules() if name in (None, r.name) and r.kind != "approx"]
+    if not rules:
+        raise UsageError(
+            f"there is no exact or real rule {name!r}", hint="`oxegg rules list` shows them all"
+        )
     rule = rng.choice(rules)
     return RuleSample(rule.name, rng.choice(rule.types).name, rng.randrange(1 << 30))
 

@@ -69,7 +69,10 @@ def why(folder: Path, line: int) -> list[str]:
     certificate = read_certificate(folder)
     lines = (folder / f"{certificate['kernel']}.s").read_text().splitlines()
     if not 1 <= line <= len(lines):
-        raise UsageError(f"the assembly has {len(lines)} lines", where=str(folder))
+        raise UsageError(
+            f"there is no line {line}", where=str(folder),
+            hint=f"lines of {certificate['kernel']}.s are numbered 1 to {len(lines)}",
+        )  # fmt: skip
     text = lines[line - 1].strip()
     name = _mnemonic(text)
     if name not in TABLE:

@@ -8,11 +8,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
+from oxegg.costmodels import load_machine
 from oxegg.errors import OxeggError, UsageError
 from oxegg.frontend.suite import SuiteRow, load_suite
 from oxegg.search.api import compile_kernel
 from oxegg.search.costs import Objective
 from oxegg.search.saturation import check_switches
+
+PEERS = ("generic", "clang")
 
 Progress = Callable[[int, int, str], None]
 
@@ -47,6 +50,10 @@ def bench(
     (``saxpy``), none means all. ``progress`` is called with (done, total, name).
     """
     check_switches(without)
+    load_machine(machine)  # an error of the machine's is none of a kernel's
+    for peer in peers:
+        if peer and peer not in PEERS:
+            raise UsageError(f"there is no peer {peer!r}", hint=f"peers are {', '.join(PEERS)}")
     tasks = [
         _Task(row, machine, mode, effort, tuple(peers), tuple(without), objective)
         for row in _rows(suite, names)

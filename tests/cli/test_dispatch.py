@@ -87,6 +87,27 @@ def test_traceback_only_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("fuzz --seconds -1", "-1 is not a number of seconds"),
+        ("fuzz --seconds nan", "nan is not a number of seconds"),
+        ("fuzz --seconds soon", "invalid duration value: 'soon'"),
+        ("bench -j 0", "0 is not a positive whole number"),
+        ("bench --machine ox-crad", 'there is no machine "ox-crad"'),
+        ("bench --peer gcc", "there is no peer 'gcc'"),
+        ("fuzz --rule nonsense", "no exact or real rule 'nonsense'"),
+        ("rules mine frob", "there is no operation 'frob'"),
+        ("rules mine --type i7", "there is no type 'i7'"),
+    ],
+)
+def test_options_without_meaning(
+    words: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words.split()) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_json_to_standard_output_is_json_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("machines", "list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)

@@ -117,6 +117,11 @@ def test_mistakes_in_times_of_instructions(tmp_path: Path, table: str, hint: str
 
 # What is changed in ox-card.toml, the line the error points at, and words of message and hint.
 MISTAKES = {
+    "name of another folder": (
+        ('name = "ox-card"', 'name = "../ox-card"'),
+        "name",
+        "a word of letters",
+    ),
     "unknown key": (
         ("queue_depth = 8", "queue_dept = 8"),
         "queue_dept",

@@ -140,6 +140,22 @@ def changing_state(x: X):
     return oxegg.fori(40, lambda i, s: np.concatenate([s, x]), x)
 
 
+def draws_numbers(x: X):
+    return x + np.random.rand(100).astype(np.float32)
+
+
+def raises(x: X):
+    raise NotImplementedError("not for this chip")
+
+
+def endless(x: X):
+    return endless(x)
+
+
+def text_operand(x: X):
+    return x + "1"  # pyright: ignore[reportOperatorIssue]
+
+
 CASES: list[tuple[Callable[..., Any], str, str]] = [
     (branches, "the truth of a traced array", "np.where"),
     (calls_float, "float()", "np.exp instead of math.exp"),
@@ -155,7 +171,7 @@ CASES: list[tuple[Callable[..., Any], str, str]] = [
     (general_power, "np.power", "np.exp(p * np.log(x))"),
     (outside_array, "plain numbers", "astype"),
     (empty_slice, "empty", ""),
-    (out_of_bounds, "index 100", ""),
+    (out_of_bounds, "index 100", "from -100 to 99"),
     (returns_nothing, "returns nothing", "updated arrays included"),
     (returns_text, "returns a str", "arrays"),
     (too_big_a_number, "300 is out of bounds for uint8", "astype"),
@@ -170,6 +186,10 @@ CASES: list[tuple[Callable[..., Any], str, str]] = [
     (float_bits, "np.bitwise_xor is not defined on float32", ""),
     (range_of_truths, "np.subtract is not defined on bool", ""),
     (changing_state, "type or shape in every step", "initial"),
+    (draws_numbers, "np.random", "pass the numbers"),
+    (raises, "NotImplementedError: not for this chip", ""),
+    (endless, "RecursionError", ""),
+    (text_operand, "a str can't be an operand", "real numbers"),
 ]
 
 
@@ -220,6 +240,10 @@ def no_elements(x: Float32[np.ndarray, "n=0"]):
     return x
 
 
+def too_large(x: Float32[np.ndarray, "n=300000000"]):
+    return x + 1
+
+
 @pytest.mark.parametrize(
     ("function", "message", "hint"),
     [
@@ -229,8 +253,9 @@ def no_elements(x: Float32[np.ndarray, "n=0"]):
         (any_shape, "no definite size", "name each dimension"),
         (python_float, "eps is a Python float", 'Float32[np.ndarray, ""]'),
         (not_annotated, "y has no jaxtyping annotation", "Float32"),
-        (two_sizes, "axis n has size 4 and size 5", ""),
+        (two_sizes, "axis n has size 4 and size 5", "another name"),
         (no_elements, "empty", ""),
+        (too_large, "x alone has 1,200,000,000", "--size"),
     ],
     ids=lambda c: getattr(c, "__name__", ""),
 )
@@ -293,6 +318,8 @@ def test_kernels_of_a_file(tmp_path: Path) -> None:
         lower(path)
     with pytest.raises(UsageError, match="there is no kernel third"):
         lower(path, "third")
+    with pytest.raises(UsageError, match="_helper is no kernel: none of its parameters"):
+        lower(path, "_helper")
 
 
 def test_helpers_in_another_file_are_traced_too(tmp_path: Path, monkeypatch: Any) -> None:
