@@ -7,7 +7,7 @@ for each other's results come one after the other (*phases*); those that don't, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from oxegg.emit.physical import Step, Value, walk
@@ -60,7 +60,7 @@ def build(sinks: Sequence[Value], order: Sequence[Axis]) -> Level:
     have to run along two loops at once.
     """
     rank = {axis: i for i, axis in enumerate(order)}
-    return _Builder(rank).level(list(sinks), frozenset(), set(), None)
+    return _Builder(rank).level(_writers_first(sinks), frozenset(), set(), None)
 
 
 @dataclass
@@ -81,7 +81,7 @@ class _Builder:
     ) -> Level:
         """The body of the loop over ``loop``, inside the loops over ``context``."""
         scan = self._scan(sinks, context, done, loop)
-        phase = self._phases(scan)
+        phase = self._phases(scan, context)
         level = Level()
         last = max(phase.values(), default=0)
         computed = done | {id(v) for v in scan.straight} | {id(t) for t in scan.tasks}
@@ -151,26 +151,41 @@ class _Builder:
             place(sink, True)
         return scan
 
-    def _phases(self, scan: _Scan) -> dict[int, int]:
+    def _phases(self, scan: _Scan, context: frozenset[Axis]) -> dict[int, int]:
         """Longest chain of finished loops that each item waits for."""
         phase: dict[int, int] = {}
         tasks = {id(t) for t in scan.tasks}
         writers: dict[str, list[Value]] = {}
-        for task in scan.tasks:
-            if task.kind == "store" and task.access:
-                writers.setdefault(task.access.buffer.name, []).append(task)
+        for store in [*scan.straight, *scan.tasks]:
+            if store.kind == "store" and store.note == "spill" and store.access:
+                writers.setdefault(store.access.buffer.name, []).append(store)
+
+        def after(value: Value, writer: Value) -> bool:
+            """Whether ``value`` waits for all of a writer's loop, not for its iteration alone."""
+            if id(writer) not in tasks or id(value) not in tasks:
+                return id(writer) in tasks
+            axis = self._first_axis(writer, context)
+            shared = axis == self._first_axis(value, context) and axis in writer.axes
+            return not shared or writer.step(axis) != value.step(axis)
 
         def visit(value: Value, path: tuple[int, ...] = ()) -> int:
             if id(value) in phase:
                 return phase[id(value)]
             if id(value) in path:
                 raise EmitError(f"values of kind {value.kind} wait for each other")
-            waits = 0
-            for need in [*scan.needs[id(value)], *_read_after(value, writers)]:
-                if need is not value:
-                    waits = max(waits, visit(need, (*path, id(value))) + (id(need) in tasks))
-            phase[id(value)] = waits
-            return waits
+            deeper = (*path, id(value))
+            waits = [
+                visit(need, deeper) + (id(need) in tasks)
+                for need in scan.needs[id(value)]
+                if need is not value
+            ]
+            waits += [
+                visit(writer, deeper) + after(value, writer)
+                for writer in _written_under(value, writers)
+                if writer is not value
+            ]
+            phase[id(value)] = max(waits, default=0)
+            return phase[id(value)]
 
         for value in [*scan.straight, *scan.tasks]:
             visit(value)
@@ -192,18 +207,28 @@ def _carried_under(task: Value, context: frozenset[Axis]) -> list[Value]:
     return found
 
 
-def _read_after(value: Value, writers: dict[str, list[Value]]) -> list[Value]:
-    """Stores at this level into buffers that ``value``'s work reads (spilled values)."""
+def _written_under(value: Value, writers: Mapping[str, Sequence[Value]]) -> list[Value]:
+    """Stores among ``writers`` into buffers that ``value``'s work reads (spilled values)."""
     if not writers:
         return []
-    found: list[Value] = []
-    stack, seen = [*value.operands], set[int]()
-    while stack:
-        operand = stack.pop()
-        if id(operand) in seen:
-            continue
-        seen.add(id(operand))
-        if operand.kind == "load" and operand.note == "spilled" and operand.access:
-            found += [w for w in writers.get(operand.access.buffer.name, []) if w.note == "spill"]
-        stack.extend(operand.operands)
-    return found
+    loads = [v for v in walk([value]) if v.note == "spilled"]
+    return [w for load in loads if load.access for w in writers.get(load.access.buffer.name, [])]
+
+
+def _writers_first(sinks: Sequence[Value]) -> list[Value]:
+    """``sinks`` in an order in which spilled values are stored before they are read."""
+    writers: dict[str, list[Value]] = {}
+    for store in sinks:
+        if store.note == "spill" and store.access:
+            writers.setdefault(store.access.buffer.name, []).append(store)
+    ordered: dict[int, Value] = {}
+
+    def visit(sink: Value) -> None:
+        for writer in _written_under(sink, writers):
+            if writer is not sink and id(writer) not in ordered:
+                visit(writer)
+        ordered.setdefault(id(sink), sink)
+
+    for sink in sinks:
+        visit(sink)
+    return list(ordered.values())

@@ -1,5 +1,7 @@
 """Loop trees and stages of hand-made physical programs."""
 
+from dataclasses import replace
+
 import pytest
 
 from oxegg.emit.loop_tree import Level, LoopConflict, LoopNode, build
@@ -153,6 +155,32 @@ def test_two_carried_values_do_not_share_their_loops(order: list[Axis]) -> None:
         assert (kept.note, kept.operands) == ("spill", (first,))
         assert last is result
         build(stage.stores, order)
+
+
+def spilled(lane: Axis | None) -> tuple[Value, Value]:
+    """A store of a kept value, and a load of it along ``lane``."""
+    kept = access("kept", R, C)
+    spill = Value("store", F32, frozenset({R, C}), None, operands=(load("x", R, C),), access=kept)
+    again = Value("load", F32, spill.axes, lane, access=kept, note="spilled")
+    return replace(spill, note="spill"), again
+
+
+def test_kept_values_are_read_in_the_iteration_that_writes_them() -> None:
+    spill, again = spilled(lane=None)
+    total = reduction("add", C, again)
+    (row,) = loops(build([store("y", total, R), spill], [R, C]))
+    (column,) = loops(row.body)
+    body = values(column.body)
+    assert {id(task) for task in column.tasks} == {id(total), id(spill)}
+    assert [v for v in body if v in (spill, again)] == [spill, again]
+
+
+def test_kept_values_read_in_other_steps_wait_for_their_loop() -> None:
+    spill, again = spilled(lane=C)
+    folded = store("y", scalar("neg.f32", again), R, C, lane=C)
+    writes, reads = loops(build([folded, spill], [C, R]))
+    assert writes.tasks == [spill]
+    assert reads.tasks == [folded]
 
 
 def test_lanes_that_were_folded_are_kept_as_scalars() -> None:
