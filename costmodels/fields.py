@@ -100,10 +100,10 @@ class Name:
     meaning: str
 
     def allows(self, value: object) -> bool:
-        return isinstance(value, str) and re.fullmatch(r"\w[\w.+-]*", value) is not None
+        return isinstance(value, str) and re.fullmatch(r"\w[\w.+=-]*", value) is not None
 
     def __str__(self) -> str:
-        return "a word of letters, digits and . _ + -"
+        return "a word of letters, digits and . _ + = -"
 
 
 Rule = Whole | PowerOfTwo | Real | Choice | Flag | Text | Name

@@ -80,7 +80,7 @@ def variants(machine: str | Path, knob: Knob, values: Sequence[int] = ()) -> dic
         )
     found: dict[int, Machine] = {}
     for value in sorted(set(values or knob.values)):
-        name = f"{base.name} {knob.table}.{knob.field}={value}"
+        name = f"{base.name}+{knob.table}.{knob.field}={value}"
         try:
             found[value] = machine_with(machine, {"name": name, knob.table: {knob.field: value}})
         except MachineError:
