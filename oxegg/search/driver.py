@@ -137,9 +137,8 @@ class Job:
 
     @property
     def near_memory(self) -> bool:
-        """Whether arrays may lie in near-memory banks: in DRAM that has such units."""
-        near = self.machine.near_memory
-        enabled = near is not None and near.kind == "dram" and self.memory == "dram"
+        """Whether arrays may lie in near-memory banks: those that aren't in the scratchpad."""
+        enabled = self.machine.near_memory is not None and self.memory == "dram"
         return enabled and not {VECTOR_ENGINE, NEAR_MEMORY_ENGINE} & set(self.without)
 
     @property

@@ -148,7 +148,7 @@ def test_every_size_is_right_on_the_units(machine: str, size: int) -> None:
 def sustained_multiplier(name: str) -> float:
     """Bandwidth near memory over that of the ordinary interface, rows and refresh counted."""
     near = load_machine(name).near_memory
-    return near.multiplier * near.efficiency if near and near.kind == "dram" else 0.0
+    return near.multiplier * near.efficiency if near else 0.0
 
 
 WIDE_BANKS = [name for name in machine_names() if sustained_multiplier(name) >= 4]
@@ -165,14 +165,19 @@ def test_streams_gain_threefold_where_the_banks_are_wide(function: Kernel, machi
 
 
 def test_machines_with_wide_banks_are_there() -> None:
-    assert {"ox-card", "ox-edge"} <= set(WIDE_BANKS)
+    assert {"ox-card", "ox-edge", "ox-tiny"} <= set(WIDE_BANKS)
     assert "ox-dc" not in WIDE_BANKS
 
 
 def test_the_scratchpad_and_small_arrays_stay_with_the_core() -> None:
     assert compiled(axpy, "f32", "ox-card", 2000, place="spm").report["banked"] == []
     assert compiled(axpy, "f32", "ox-card", 3).report["engine"] != "near_memory"
-    assert compiled(axpy, "f32", "ox-tiny", 300).report["banked"] == []
+
+
+def test_what_the_banks_do_not_hold_stays_with_the_core() -> None:
+    """One MiB of SRAM next to ox-tiny: two inputs and a result share it."""
+    assert compiled(axpy, "f32", "ox-tiny", 80_000).report["engine"] == "near_memory"
+    assert compiled(axpy, "f32", "ox-tiny", 100_000).report["engine"] == "vector"
 
 
 def test_one_rounding_instead_of_two_is_not_exact() -> None:
