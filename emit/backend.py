@@ -11,6 +11,7 @@ from types import MappingProxyType
 from oxegg.costmodels import Machine
 from oxegg.emit.allocation_check import check_allocation
 from oxegg.emit.assembler import Label, Line, assemble, extensions, lines_of
+from oxegg.emit.coalescing import coalesced
 from oxegg.emit.effects import effects
 from oxegg.emit.frame import Frame, frame
 from oxegg.emit.modulo.program_loops import LoopSchedule, pipeline_loops
@@ -105,8 +106,9 @@ def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> Ma
     no loop can be pipelined. Raises ``EmitError`` for malformed programs.
     """
     check(program, machine.vlen)
+    joined = coalesced(program, shared=True)
     for limits in _pipeline_limits(program):
-        ordered = schedule(program, machine, limits=limits)
+        ordered = schedule(joined, machine, limits=limits)
         pipelined = pipeline_loops(ordered, machine, limits, effort)
         if not pipelined.schedules:
             return None
@@ -132,8 +134,9 @@ def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Al
         return allocate(program, machine.vlen)
     best: Allocation | None = None
     cycles = 0.0
+    joined = coalesced(program, shared=False)
     for limits in _limits(program):
-        ordered = program if limits is None else schedule(program, machine, limits=limits)
+        ordered = program if limits is None else schedule(joined, machine, limits=limits)
         allocation = allocate(ordered, machine.vlen)
         if not allocation.spills and not allocation.reloads:
             return allocation

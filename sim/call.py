@@ -32,6 +32,7 @@ from oxegg.sim.memory import (
     Memory,
     Place,
 )
+from oxegg.sim.recording import Recording
 from oxegg.sim.state import State
 
 Array = npt.NDArray[Any]
@@ -81,6 +82,7 @@ class CallResult:
     counts from the first issue until everything has completed (None without timing); ``units``
     gives each unit's share of them, ``stalls`` the cycles without issue by cause. ``executed`` and
     ``cycles_by_pc`` are per instruction, by byte offset in the code; ``returned`` is a0.
+    ``recording`` is the timeline that was asked for; its addresses begin at ``TEXT_BASE``.
     """
 
     cycles: int | None
@@ -91,6 +93,7 @@ class CallResult:
     executed: Mapping[int, int] = field(default_factory=dict[int, int])
     cycles_by_pc: Mapping[int, float] = field(default_factory=dict[int, float])
     returned: int = 0
+    recording: Recording | None = None
 
 
 def call(
@@ -102,13 +105,15 @@ def call(
     entry: int = 0,
     max_instructions: int = MAX_INSTRUCTIONS,
     domain: Domain | None = None,
+    record: bool = False,
 ) -> CallResult:
     """Run the function at offset ``entry`` of ``code`` by the LP64D calling convention.
 
     Pointers to buffers and integers are passed in a0-a7, in the order of ``arguments``, then on the
     stack; floats (Python floats as binary64, NumPy floats in their format) in fa0-fa7. Buffers lie
     on 64-byte lines with an inaccessible line between them. With ``domain`` floats are elements of
-    a field or rationals, and buffers hold them as ``oxegg.sim.domains`` says. Raises
+    a field or rationals, and buffers hold them as ``oxegg.sim.domains`` says. ``record`` keeps a
+    timeline. Raises
     ``SimulationError`` for a fault, and for a function that breaks the convention (callee-saved
     registers).
     """
@@ -126,7 +131,7 @@ def call(
         state.x[register] = anything * 0x0101_0101_0101_0101
     state.x[RA] = RETURN_ADDRESS
     state.x[SP] = _pass_arguments(state, stack, arguments, addresses)
-    clock = Clock(machine) if timing else None
+    clock = Clock(machine, recording=record) if timing else None
     engine = Engine(state, clock)
     saved = _saved_registers(state)
     engine.run(TEXT_BASE + entry, RETURN_ADDRESS, max_instructions)
@@ -148,6 +153,7 @@ def call(
         executed=executed,
         cycles_by_pc={pc - TEXT_BASE: spent for pc, spent in clock.cycles_by_pc().items()},
         returned=state.x[A0],
+        recording=clock.record() if record else None,
     )
 
 

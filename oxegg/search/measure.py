@@ -38,9 +38,17 @@ class Runner:
     place: Place
 
     def call(
-        self, inputs: Sequence[Array], *, timing: bool, domain: Domain | None = None
+        self,
+        inputs: Sequence[Array],
+        *,
+        timing: bool,
+        domain: Domain | None = None,
+        record: bool = False,
     ) -> CallResult:
-        """Run once, floats as elements of ``domain`` if given. ``inputs`` in parameter order."""
+        """Run once, floats as elements of ``domain`` if given. ``inputs`` in parameter order.
+
+        ``record`` keeps a timeline.
+        """
         arguments: list[Buffer | np.generic] = []
         for item, value in zip(self.program.inputs, inputs, strict=True):
             if isinstance(item, ArrayBuffer):
@@ -51,7 +59,7 @@ class Runner:
         arguments += [self._placed(b, b.bytes) for b in self.program.outputs]
         if self.program.scratch:
             arguments.append(Buffer(scratch_layout(self.program)[1], self.scratch_place))
-        return call(self.code, self.machine, arguments, timing=timing, domain=domain)
+        return call(self.code, self.machine, arguments, timing=timing, domain=domain, record=record)
 
     def _placed(self, buffer: ArrayBuffer, data: Array | int) -> Buffer:
         """An array, or so many bytes, where the program expects it."""
