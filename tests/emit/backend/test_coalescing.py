@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxegg.emit.coalescing import coalesced
-from oxegg.emit.program import ZERO, Operation, Program, operations
+from oxegg.emit.program import ZERO, Loop, Operation, Program, operations
 from tests.emit.backend.interpreter import run
 from tests.emit.backend.programs import counted, v, x
 from tests.emit.backend.random_programs import Recipe, sample
@@ -29,20 +29,21 @@ def names(program: Program) -> list[str]:
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_chain_of_copies_becomes_one_register(shared: bool) -> None:
-    body = [move(2, 1), move(3, 2), add(4, 3, 3)]
+    body: list[Operation | Loop] = [move(2, 1), move(3, 2), add(4, 3, 3)]
     program = coalesced(Program("p", (x(1),), body), shared=shared)
     assert program.body == [add(4, 1, 1)]
 
 
 def test_what_is_read_after_the_copy_changed_keeps_its_register() -> None:
-    body = [move(2, 1), Operation("addi", (x(2), x(2), 1)), add(3, 1, 2)]
+    body: list[Operation | Loop] = [move(2, 1), Operation("addi", (x(2), x(2), 1)), add(3, 1, 2)]
     program = Program("p", (x(1),), body)
     assert coalesced(program, shared=True) == program
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_other_readers_are_only_put_in_order_where_that_is_asked_for(shared: bool) -> None:
-    body = [add(3, 1, 1), move(2, 1), Operation("addi", (x(2), x(2), 1)), add(4, 2, 3)]
+    change = Operation("addi", (x(2), x(2), 1))
+    body: list[Operation | Loop] = [add(3, 1, 1), move(2, 1), change, add(4, 2, 3)]
     program = coalesced(Program("p", (x(1),), body), shared=shared)
     assert len(names(program)) == (3 if shared else 4)
 
