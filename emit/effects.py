@@ -31,7 +31,8 @@ _BARRIERS = ("csr", "fence", "system", "amo", "jump", "dma_fence")
 # Commands to one engine keep their order: prefix of the timing class -> the engine's state.
 _ENGINES = {"nm_": "near memory", "dma_": "dma", "simt_": "warps"}
 _TILE_KINDS = ("t", "tr", "acc")
-_TILE_SHAPE = "tile shape"
+_TILE = "tile "
+TILE_SHAPE = "tile shape"
 
 
 @dataclass(frozen=True)
@@ -131,21 +132,26 @@ def effects(operation: Operation) -> Effects:
     )
 
 
+def is_tile(state: str) -> bool:
+    """Whether a name among ``uses`` and ``changes`` is that of a tile or accumulator."""
+    return state.startswith(_TILE) and state != TILE_SHAPE
+
+
 def _uses(instruction: Instruction, bound: tuple[Bound, ...]) -> Iterator[str]:
     """State outside the x, f and v registers that the instruction reads."""
     tiles = [b for b in bound if b.operand.kind in _TILE_KINDS]
-    yield from (f"tile {b.values[0]}" for b in tiles if b.operand.reads)
+    yield from (f"{_TILE}{b.values[0]}" for b in tiles if b.operand.reads)
     if tiles:
-        yield _TILE_SHAPE
+        yield TILE_SHAPE
 
 
 def _changes(instruction: Instruction, bound: tuple[Bound, ...]) -> Iterator[str]:
     """State outside the x, f and v registers that the instruction writes."""
     yield from (
-        f"tile {b.values[0]}" for b in bound if b.operand.kind in _TILE_KINDS and b.operand.writes
+        f"{_TILE}{b.values[0]}" for b in bound if b.operand.kind in _TILE_KINDS and b.operand.writes
     )
     if instruction.timing == "tset":
-        yield _TILE_SHAPE
+        yield TILE_SHAPE
     yield from (
         state for prefix, state in _ENGINES.items() if instruction.timing.startswith(prefix)
     )

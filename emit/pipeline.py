@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from oxegg.costmodels import Machine, TileShape, Timing, timing, unit_copies
 from oxegg.costmodels.timing import full_tile
-from oxegg.emit.effects import PSEUDO, effects, instruction_of
+from oxegg.emit.effects import PSEUDO, effects, instruction_of, is_tile
 from oxegg.emit.program import Bank, Operation, Register
 from oxegg.emit.vector_state import Demand, demand
 
@@ -105,6 +105,7 @@ class Pipeline:
         self.free: dict[str, list[int]] = {}
         self.scalar: dict[Register, int] = {}
         self.others: dict[str, int] = {}  # tiles and other state outside the registers
+        self.tile_readers: dict[str, int] = {}  # the end of the latest one
         self.results: dict[Register, _Result] = {}
         # Latest start and end of the readers of a vector register.
         self.readers: dict[Register, tuple[int, int]] = {}
@@ -138,6 +139,12 @@ class Pipeline:
             issue = max(issue, self.scalar.get(register, 0))
         for state in step.uses:
             issue = max(issue, self.others.get(state, 0))
+        for state in step.changes:
+            if is_tile(state):
+                # The first row is written so long after the start, the last ``latency`` after it.
+                first = step.latency - step.occupancy
+                issue = max(issue, self.tile_readers.get(state, 0) - first)
+                issue = max(issue, self.others.get(state, 0) - step.latency)
         free = self.free.get(step.unit)
         unit_free = min(free) if free is not None else 0
         if not step.is_vector:
@@ -190,6 +197,9 @@ class Pipeline:
                 self.results[register] = result
             else:
                 self.scalar[register] = result.first
+        for state in step.uses:
+            if is_tile(state):
+                self.tile_readers[state] = max(self.tile_readers.get(state, 0), end)
         for state in step.changes:
             self.others[state] = result.first
         if step.serialises:

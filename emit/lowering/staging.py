@@ -181,9 +181,7 @@ class _Staging:
             if stream.kind == "load":
                 self._start(number, self.now[number])
                 self._advance(number, inner=True)
-        self.emitter.repeat(
-            self.inner_axis.name, self.trips[1] - 1, lambda: self._step(last=False)
-        )
+        self.emitter.repeat(self.inner_axis.name, self.trips[1] - 1, lambda: self._step(last=False))
         self._step(last=True)
         for number in range(len(self.streams)):
             self._advance(number, inner=False)

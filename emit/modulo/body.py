@@ -1,11 +1,22 @@
 """A loop body of instructions as a graph: webs of values, dependences, resources."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from oxegg.costmodels import Machine
+from oxegg.emit.effects import TILE_SHAPE, is_tile
 from oxegg.emit.modulo.addresses import accesses, memory_order
-from oxegg.emit.modulo.cost import Cost, cost, read_latency, release_latency, usages, write_latency
+from oxegg.emit.modulo.cost import (
+    Cost,
+    cost,
+    read_latency,
+    release_latency,
+    tile_release_latency,
+    tile_write_latency,
+    usages,
+    write_latency,
+)
 from oxegg.emit.modulo.displacement import Floating, floating_accesses
 from oxegg.emit.modulo.graph import Edge, Graph, Use, Web
 from oxegg.emit.modulo.values import Definition, Values, values_of
@@ -295,20 +306,49 @@ class _Builder:
     def _visits(
         self, place: Register | str, visits: Sequence[tuple[int, bool, bool]]
     ) -> Iterator[Edge]:
-        is_vector = isinstance(place, Register) and place.bank == "v"
-        has_latency = isinstance(place, Register) or place.startswith("tile ")
+        after = _latencies(place)
         for first, reads, writes in visits:
             for second, second_reads, second_writes in visits:
                 if not (writes or second_writes):
                     continue
                 distance = 0 if first < second else 1
+                orders = (
+                    (writes and second_reads, after.read),
+                    (writes and second_writes, after.write),
+                    (reads and second_writes, after.release),
+                )
                 a, b = self.costs[first], self.costs[second]
-                if writes and second_reads and has_latency:
-                    latency = read_latency(a, b, in_vector=is_vector)
-                elif writes and second_writes and has_latency:
-                    latency = write_latency(a, b, in_vector=is_vector)
-                elif reads and second_writes:
-                    latency = release_latency(a, b, in_vector=is_vector)
-                else:
-                    latency = 0
+                latency = max((wait(a, b) for holds, wait in orders if holds), default=0)
                 yield Edge(first, second, latency, distance)
+
+
+Latency = Callable[[Cost, Cost], int]
+
+
+@dataclass(frozen=True)
+class _Latencies:
+    """Cycles from a writer to a reader, from a writer to the next, from a reader to the next."""
+
+    read: Latency
+    write: Latency
+    release: Latency
+
+
+def _latencies(place: Register | str) -> _Latencies:
+    """Of one register, or of state outside the register files."""
+    if isinstance(place, Register):
+        in_vector = place.bank == "v"
+        return _Latencies(
+            partial(read_latency, in_vector=in_vector),
+            partial(write_latency, in_vector=in_vector),
+            partial(release_latency, in_vector=in_vector),
+        )
+    read = partial(read_latency, in_vector=False)
+    if is_tile(place):
+        return _Latencies(read, tile_write_latency, tile_release_latency)
+
+    def at_once(first: Cost, second: Cost) -> int:
+        del first, second
+        return 0
+
+    return _Latencies(read if place == TILE_SHAPE else at_once, at_once, at_once)

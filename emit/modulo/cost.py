@@ -126,3 +126,16 @@ def release_latency(reader: Cost, writer: Cost, *, in_vector: bool) -> int:
         return 0
     tail = reader.delay + reader.step.occupancy - writer.step.occupancy - writer.step.latency
     return max(0, tail - writer.delay)
+
+
+def tile_write_latency(earlier: Cost, later: Cost) -> int:
+    """Least cycles between two writers of one tile."""
+    return max(0, earlier.step.latency - later.step.latency)
+
+
+def tile_release_latency(reader: Cost, writer: Cost) -> int:
+    """Least cycles from a reader of a tile to its next writer, whose first row is written
+
+    ``latency - occupancy`` after its start.
+    """
+    return max(0, reader.step.occupancy - (writer.step.latency - writer.step.occupancy))
