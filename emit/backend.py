@@ -129,7 +129,7 @@ def _pipeline_limits(program: Program) -> Iterator[Mapping[Bank, int]]:
 
 
 def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Allocation:
-    """The allocation of the fastest schedule; without spill code if any schedule allows that."""
+    """The allocation of the fastest schedule; without spill code if a list schedule allows that."""
     if not scheduling:
         return allocate(program, machine.vlen)
     best: Allocation | None = None
@@ -138,7 +138,7 @@ def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Al
     for limits in _limits(program):
         ordered = program if limits is None else schedule(joined, machine, limits=limits)
         allocation = allocate(ordered, machine.vlen)
-        if not allocation.spills and not allocation.reloads:
+        if limits is not None and not allocation.spills and not allocation.reloads:
             return allocation
         estimate = estimated_cycles(allocation.program, machine)
         if best is None or estimate < cycles:
@@ -165,14 +165,20 @@ def _executed(body: Body, homes: Mapping[Register, int]) -> list[Operation | Loo
 
 def _limits(program: Program) -> Iterator[Mapping[Bank, int] | None]:
     """Pressure limits for the scheduler, from generous to tight; ``None``: don't schedule."""
+    files = schedulable_registers(program)
+    yield files
+    yield {bank: size * 3 // 4 for bank, size in files.items()}
+    yield None
+
+
+def schedulable_registers(program: Program) -> dict[Bank, int]:
+    """Registers of each bank that a schedule of ``program`` may fill."""
     files: dict[Bank, int] = {bank: len(registers) for bank, registers in FILES.items()}
     if any(effects(operation).mask is not None for operation in operations(program.body)):
         files["v"] -= 1
     # Constants for vector lengths and addresses of spill slots come later.
     files["x"] -= 2
-    yield files
-    yield {bank: size * 3 // 4 for bank, size in files.items()}
-    yield None
+    return files
 
 
 def _finish(

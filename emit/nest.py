@@ -26,6 +26,7 @@ class Nest:
     segments: bool = True
     ahead: bool = False
     blocks: tuple[tuple[Axis, int], ...] = ()
+    cached: tuple[str, ...] = ()
 
     def copies(self, axis: Axis) -> int:
         return next((n for a, n in self.unroll if a == axis), 1)
@@ -37,4 +38,6 @@ class Nest:
         ahead = " ahead" if self.ahead else ""
         if self.blocks:
             ahead += " staged " + " ".join(f"{axis.name}/{size}" for axis, size in self.blocks)
+        if self.cached:
+            ahead += " cached " + " ".join(self.cached)
         return f"[{loops}] lanes {self.lanes} accumulators {self.accumulators}{ahead}"

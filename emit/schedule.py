@@ -1,6 +1,6 @@
 """List scheduling of straight-line blocks for an in-order machine, within the register files."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from oxegg.costmodels import Machine
@@ -13,6 +13,7 @@ Body = Sequence[Operation | Loop]
 
 STATE_CHANGE_PENALTY = 2
 MASK_CHANGE_PENALTY = 2
+TEMPORARIES = 2  # registers for a block's own work when others fill the file
 
 Priority = Callable[["Block", int, int], tuple[int, ...]]
 """Of a block, the cycle in which an operation could start and its index: smaller goes first."""
@@ -121,7 +122,7 @@ def _heights(steps: Sequence[Step], successors: Sequence[Sequence[int]]) -> tupl
 
 def best_order(block: Block, machine: Machine, limits: Mapping[Bank, int]) -> tuple[Operation, ...]:
     """The operations of ``block`` in the best order found."""
-    count = len(block.operations)
+    count, limits = len(block.operations), _attainable(block, limits)
     orders = [list(range(count))]
     orders += [_list_order(block, machine, limits, key) for key in PRIORITIES.values()]
 
@@ -132,6 +133,26 @@ def best_order(block: Block, machine: Machine, limits: Mapping[Bank, int]) -> tu
 
     best = min(orders, key=badness)
     return tuple(block.operations[index] for index in best)
+
+
+def _attainable(block: Block, limits: Mapping[Bank, int]) -> dict[Bank, int]:
+    """``limits``, raised where values that live through the block exceed them in any order.
+
+    Those have to be spilled around it; its own work may then use as many registers as they did.
+    """
+    around = [_taken(block.live_in), _taken(block.live_out)]
+    through = {bank: max(taken[bank] for taken in around) for bank in limits}
+    return {
+        bank: limit if through[bank] <= limit else through[bank] + TEMPORARIES
+        for bank, limit in limits.items()
+    }
+
+
+def _taken(registers: Iterable[Register]) -> dict[Bank, int]:
+    taken: dict[Bank, int] = {"x": 0, "f": 0, "v": 0}
+    for register in registers:
+        taken[register.bank] += register.group
+    return taken
 
 
 def excess_pressure(block: Block, order: Sequence[int], limits: Mapping[Bank, int]) -> int:
@@ -155,9 +176,7 @@ class _Pressure:
         for one in block.steps:
             for register in {*one.reads, *one.writes}:
                 self.left[register] = self.left.get(register, 0) + 1
-        self.taken: dict[Bank, int] = {"x": 0, "f": 0, "v": 0}
-        for register in self.live:
-            self.taken[register.bank] += register.group
+        self.taken = _taken(self.live)
 
     def during(self, index: int) -> dict[Bank, int]:
         """Registers taken per bank while the operation executes."""

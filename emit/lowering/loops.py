@@ -272,29 +272,45 @@ class Stage:
             self.level(node.body)
             emitter.frames.pop()
             body, emitter.body = emitter.body, outer
-            split = rotation.rotated(body) if self.nest.ahead else None
-            if split is None:
-                loop = self._close(frame, body)
-                emitter.body += [*frame.preamble, loop]
-            else:
-                self._rotate(frame, split)
+            emitter.body += self._ahead(frame, body) if self.nest.ahead else self._plain(frame, body)
         self.tiles.leave()
         emitter.scopes.pop()
         del emitter.env[node.axis]
 
-    def _rotate(self, frame: Frame, split: rotation.Rotated) -> None:
-        """All iterations but the last load tiles for the next one."""
+    def _plain(self, frame: Frame, body: list[Operation | Loop]) -> list[Operation | Loop]:
+        """Advance the pointers and branch back."""
+        loop = self._branch_back(frame, [*body, *self._steps(frame)])
+        return [*frame.preamble, loop]
+
+    def _ahead(self, frame: Frame, body: list[Operation | Loop]) -> list[Operation | Loop]:
+        """The loop with its boundary where the tile units have work on either side of it."""
+        split = rotation.rotated(body)
+        if split is not None:
+            return self._rotated(frame, split)
+        start = rotation.start_of_loop(body)
+        if start is None:
+            return self._plain(frame, body)
+        first, rest = body[:start], body[start:]
+        again = rotation.relabelled(rest, self.emitter.label)
+        shorter = replace(frame, trips=frame.trips - 1)
+        loop = self._branch_back(shorter, [*rest, *self._steps(frame), *first])
+        return [*shorter.preamble, *first, loop, *again]
+
+    def _rotated(self, frame: Frame, split: rotation.Rotated) -> list[Operation | Loop]:
+        """All iterations but the last load tiles for the next one.
+
+        The first one stands before the loop, where the loops around can mix it with their work.
+        """
         emitter = self.emitter
         shorter = replace(frame, trips=frame.trips - 1)
         ahead = [rotation.fresh(chain, lambda: emitter.new("x")) for chain in split.ahead]
         inside = rotation.interleaved(split.rest, self._steps(frame), ahead)
         before = [operation for chain in split.ahead for operation in chain]
+        if shorter.trips <= 2:
+            return [*frame.preamble, *before, *inside * shorter.trips, *split.rest]
         loop = self._branch_back(shorter, list(inside))
-        emitter.body += [*shorter.preamble, *before, loop, *split.rest]
-
-    def _close(self, frame: Frame, body: list[Operation | Loop]) -> Loop:
-        """Advance the pointers and branch back, on a pointer where there is one."""
-        return self._branch_back(frame, [*body, *self._steps(frame)])
+        loop.trips -= 1
+        return [*shorter.preamble, *before, *inside, loop, *split.rest]
 
     def _steps(self, frame: Frame) -> list[Operation]:
         """One instruction for each pointer that moves with the loop."""

@@ -49,6 +49,37 @@ def rotated(body: Sequence[Operation | Loop]) -> Rotated | None:
     return Rotated(tuple(chains), tuple(_without_dead(rest, addresses)))
 
 
+def start_of_loop(body: Sequence[Operation | Loop]) -> int | None:
+    """Where the only loop of a body begins, if tiles are at work before it."""
+    places = [index for index, item in enumerate(body) if isinstance(item, Loop)]
+    if len(places) != 1:
+        return None
+    (start,) = places
+    loop = body[start]
+    assert isinstance(loop, Loop)
+    if any(isinstance(item, Loop) for item in loop.body):
+        return None
+    tiles = any(isinstance(item, Operation) and item.tile is not None for item in body[:start])
+    return start if tiles else None
+
+
+def relabelled(
+    body: Sequence[Operation | Loop], label: Callable[[str], str]
+) -> list[Operation | Loop]:
+    """A second copy of a body, its loops under labels of their own."""
+    result: list[Operation | Loop] = []
+    for item in body:
+        if isinstance(item, Loop):
+            name = label(item.label.partition("_")[2])
+            inner = relabelled(item.body[:-1], label)
+            branch = item.body[-1]
+            assert isinstance(branch, Operation)
+            back = replace(branch, operands=(*branch.operands[:-1], name))
+            item = Loop(name, item.trips, [*inner, back])
+        result.append(item)
+    return result
+
+
 def _is_load(operation: Operation) -> bool:
     target = operation.operands[0]
     return operation.name.startswith(INPUT_TILE) and isinstance(target, int) and target < 8

@@ -3,13 +3,15 @@
 The nest cuts two axes of the result into blocks, the outer axis first. Operands that move with the
 outer axis alone are fetched once per outer step. Those that move with the inner axis have two
 places in the scratchpad: while one block is computed, the next one's operands come in and the last
-one's results leave.
+one's results leave. Arrays that the nest calls cached stay where they are: strided loads touch every
+line of them once, at the pace of the memory, and from then on tiles are loaded from the L2 cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from oxegg.emit.blocks import cut, cut_stores
 from oxegg.emit.loop_tree import build
@@ -18,7 +20,7 @@ from oxegg.emit.lowering.emitter import Emitter, Scope
 from oxegg.emit.lowering.loops import Stage as StageLowering
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Access, Buffer, walk
-from oxegg.emit.program import ZERO, Register
+from oxegg.emit.program import ZERO, MemoryRef, Register, VectorState
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
@@ -30,10 +32,12 @@ QUEUES = {"load": 0, "store": 1}
 
 @dataclass(frozen=True)
 class Stream:
-    """One operand or result, block by block.
+    """One operand or result, block by block; ``kind`` is load, store or cached.
 
-    ``rows`` rows of ``row_bytes`` bytes lie ``stride`` bytes apart outside, ``pitch`` bytes inside
-    the scratchpad. ``moves``: bytes from block to block along the outer and the inner axis.
+    ``rows`` rows of ``row_bytes`` bytes lie ``stride`` bytes apart outside. In the scratchpad,
+    rows lie ``pitch`` bytes apart; where ``element`` isn't 0, they are columns of elements of so
+    many bytes: tiles are then loaded row by row, which takes half the time. ``moves``: bytes from
+    block to block along the outer and the inner axis.
     """
 
     access: Access
@@ -43,16 +47,21 @@ class Stream:
     row_bytes: int
     stride: int
     pitch: int
+    element: int
     moves: tuple[int, int]
 
     @property
     def places(self) -> int:
+        """Blocks of it in the scratchpad."""
+        if self.kind == "cached":
+            return 0
         return 2 if self.moves[1] else 1
 
     @property
     def bytes(self) -> int:
         """Of one block in the scratchpad, whole lines."""
-        return -(-self.rows * self.pitch // LINE) * LINE
+        rows = self.row_bytes // self.element if self.element else self.rows
+        return -(-rows * self.pitch // LINE) * LINE
 
 
 def streams(stage: Stage, nest: Nest) -> dict[Access, Stream]:
@@ -65,30 +74,44 @@ def streams(stage: Stage, nest: Nest) -> dict[Access, Stream]:
         if access is None or access in found:
             continue
         kind = "store" if value.kind == "store" else "load"
-        found[access] = _stream(access, kind, sizes, (outer, inner), len(found))
+        if access.buffer.name in nest.cached:
+            kind = "cached"
+        columns = value.tile[0] if value.kind == "tile load" and value.tile else None
+        found[access] = _stream(access, kind, sizes, (outer, inner), columns, len(found))
     return found
 
 
 def _stream(
-    access: Access, kind: str, sizes: Mapping[Axis, int], blocked: tuple[Axis, Axis], number: int
+    access: Access,
+    kind: str,
+    sizes: Mapping[Axis, int],
+    blocked: tuple[Axis, Axis],
+    columns: Axis | None,
+    number: int,
 ) -> Stream:
+    """The stream of one access; ``columns``: the axis along which tiles have their rows."""
     size = access.buffer.type.bytes
+    buffer = Buffer(f"{STAGING} {number}", access.buffer.type, 0, "scratch", 0)
+    moves = [access.stride(a) * sizes[a] if sizes[a] < a.size else 0 for a in blocked]
+    if kind == "cached":
+        same = tuple((cut(axis, sizes), stride) for axis, stride in access.strides)
+        return Stream(access, Access(buffer, same), kind, 0, 0, 0, 0, 0, (moves[0], moves[1]))
     extents = {axis: sizes.get(axis, axis.size) for axis, _ in access.strides}
     dense = [axis for axis, stride in access.strides if stride == size]
     others = [(axis, stride) for axis, stride in access.strides if axis not in dense]
     if len(dense) != 1 or len(others) > 1:
         raise EmitError("only rows of contiguous elements can be staged")
     row_bytes = extents[dense[0]] * size
-    pitch = -(-row_bytes // 8) * 8
     rows, stride = (extents[others[0][0]], others[0][1]) if others else (1, row_bytes)
     if stride < 0 or row_bytes % 4:
         raise EmitError("rows of odd sizes or in reverse can't be staged")
-    buffer = Buffer(f"{STAGING} {number}", access.buffer.type, 0, "scratch", 0)
-    strides = [(cut(axis, sizes), pitch if others and axis == others[0][0] else size)
-               for axis, _ in access.strides]  # fmt: skip
-    moves = [access.stride(a) * sizes[a] if sizes[a] < a.size else 0 for a in blocked]
+    element = size if others and columns == dense[0] else 0
+    pitch = -(-(rows * size if element else row_bytes) // 8) * 8
+    along = pitch if element else size  # from element to element of a row outside
+    inside = {axis: pitch + size - along for axis, _ in others} | {dense[0]: along}
+    strides = tuple((cut(axis, sizes), inside[axis]) for axis, _ in access.strides)
     return Stream(
-        access, Access(buffer, tuple(strides)), kind, rows, row_bytes, stride, pitch,
+        access, Access(buffer, strides), kind, rows, row_bytes, stride, pitch, element,
         (moves[0], moves[1]),
     )  # fmt: skip
 
@@ -98,7 +121,7 @@ def staging_bytes(stage: Stage, nest: Nest) -> int:
     if not nest.blocks:
         return 0
     parts = streams(stage, nest).values()
-    return LINE + sum(stream.places * stream.bytes + LINE for stream in parts)
+    return LINE + sum(stream.places * stream.bytes + LINE for stream in parts if stream.places)
 
 
 def lower_staged(emitter: Emitter, stage: Stage, nest: Nest) -> None:
@@ -106,54 +129,78 @@ def lower_staged(emitter: Emitter, stage: Stage, nest: Nest) -> None:
     _Staging(emitter, stage, nest).lower()
 
 
+@dataclass
+class _Move:
+    """The registers of one stream.
+
+    ``outside`` is the address of its next block, ``now`` the place of the present one, ``next``
+    the other place, ``handle`` the last transfer, ``older`` the one before. ``descriptor`` is an
+    offset into the staging area: its registers are scarce.
+    """
+
+    stream: Stream
+    outside: Register
+    now: Register
+    next: Register
+    descriptor: int = 0
+    handle: Register = ZERO
+    older: Register = ZERO
+
+
 class _Staging:
     def __init__(self, emitter: Emitter, stage: Stage, nest: Nest) -> None:
         self.emitter = emitter
-        self.streams = list(streams(stage, nest).values())
-        self.block, self.nest = _block(stage, nest, self.streams)
+        parts = list(streams(stage, nest).values())
+        self.block, self.nest = _block(stage, nest, parts)
         (outer, big), (inner, small) = nest.blocks
         self.trips = outer.size // big, inner.size // small
         self.inner_axis = inner
-        self.outside: list[Register] = []  # address of the next block
-        self.now: list[Register] = []  # place of the present block
-        self.next: list[Register] = []  # and of the other one
-        self.descriptors: list[Register] = []
-        self.handles: list[Register] = []
-        self.older: list[Register] = []  # the transfer from the other place
+        self.moves = self._placed(parts)
+        self.loads = [move for move in self.moves if move.stream.kind == "load"]
+        self.stores = [move for move in self.moves if move.stream.kind == "store"]
+        self.cached = [move for move in self.moves if move.stream.kind == "cached"]
 
     def lower(self) -> None:
-        self._place()
         self._idle()
+        if self.trips[0] > 1:
+            self._fetch_all()
         self.emitter.repeat(self.inner_axis.name, self.trips[0], self._outer)
-        for number, stream in enumerate(self.streams):
-            if stream.kind == "store":
-                self._wait(self.older[number])
-                self._wait(self.handles[number])
+        for move in self.stores:
+            self._wait(move.older)
+            self._wait(move.handle)
 
     # set-up
 
-    def _place(self) -> None:
+    def _placed(self, parts: Sequence[Stream]) -> list[_Move]:
         """Places in the scratchpad, and descriptors but for the addresses."""
-        emitter = self.emitter
-        base, offset = emitter.bases[STAGING], LINE
-        for stream in self.streams:
-            descriptor, now = self._at(base, offset), self._at(base, offset + LINE)
-            other = self._at(base, offset + LINE + (stream.places - 1) * stream.bytes)
-            outside = self._at(emitter.bases[stream.access.buffer.name], stream.access.offset)
-            offset += LINE + stream.places * stream.bytes
-            strides = [stream.stride, stream.pitch]
-            if stream.kind == "store":
-                strides.reverse()
-            for word, value in enumerate((stream.row_bytes, stream.rows, *strides, 0, 0), start=2):
-                source = emitter.integer(value)
-                emitter.emit("sd", source, 8 * word, descriptor)
-            self.descriptors.append(descriptor)
-            self.now.append(now)
-            self.next.append(other)
-            self.outside.append(outside)
-            self.handles.append(emitter.new("x"))
-            self.older.append(emitter.new("x"))
-            emitter.bases[stream.inside.buffer.name] = now
+        emitter, result = self.emitter, list[_Move]()
+        staged = sum(1 for stream in parts if stream.places)
+        descriptor, offset = LINE, LINE * (staged + 1)
+        for stream in parts:
+            base = emitter.bases[stream.access.buffer.name]
+            outside = self._at(base, stream.access.offset)
+            move = _Move(stream, outside, outside, outside)
+            if stream.places:
+                base = emitter.bases[STAGING]
+                move.now = self._at(base, offset)
+                move.next = self._at(base, offset + (stream.places - 1) * stream.bytes)
+                move.handle, move.older = emitter.new("x"), emitter.new("x")
+                move.descriptor = descriptor
+                descriptor, offset = descriptor + LINE, offset + stream.places * stream.bytes
+                self._describe(move)
+            emitter.bases[stream.inside.buffer.name] = move.now
+            result.append(move)
+        return result
+
+    def _describe(self, move: _Move) -> None:
+        stream, emitter = move.stream, self.emitter
+        strides = [stream.stride, stream.pitch]
+        if stream.kind == "store":
+            strides.reverse()
+        words = (stream.row_bytes, stream.rows, *strides, stream.element, 0)
+        for word, value in enumerate(words, start=2):
+            base, offset = emitter.bases[STAGING], move.descriptor + 8 * word
+            emitter.emit("sd", emitter.integer(value), offset, base)
 
     def _idle(self) -> None:
         """Before the first results leave, a transfer of nothing stands for those before them."""
@@ -163,10 +210,30 @@ class _Staging:
             emitter.emit("sd", ZERO, 8 * word, descriptor)
         handle = emitter.new("x")
         emitter.emit("ox.dma", handle, descriptor, emitter.integer(QUEUES["store"]))
-        for number, stream in enumerate(self.streams):
-            if stream.kind == "store":
-                self._move(self.handles[number], handle)
-                self._move(self.older[number], handle)
+        for move in self.stores:
+            self._copy(move.handle, handle)
+            self._copy(move.older, handle)
+
+    def _fetch_all(self) -> None:
+        for buffer in dict.fromkeys(move.stream.access.buffer for move in self.cached):
+            self._fetch(buffer)
+
+    def _fetch(self, buffer: Buffer) -> None:
+        """Touch every line of an array: one byte of as many lines as a register has bytes."""
+        emitter = self.emitter
+        lanes = emitter.machine.vlen // 8
+        pointer, line = self._at(emitter.bases[buffer.name], 0), emitter.integer(LINE)
+
+        def touch(lines: int) -> None:
+            data, state = emitter.new("v"), VectorState(8, Fraction(1), lines)
+            memory = MemoryRef(buffer.name, "load")
+            emitter.emit("vlse8.v", data, pointer, line, state=state, memory=memory)
+            emitter.emit("add", pointer, pointer, emitter.integer(lanes * LINE))
+
+        trips, rest = divmod(-(-buffer.bytes // LINE), lanes)
+        emitter.repeat(self.inner_axis.name, trips, lambda: touch(lanes))
+        if rest:
+            touch(rest)
 
     def _at(self, base: Register, offset: int) -> Register:
         target = self.emitter.new("x")
@@ -177,36 +244,39 @@ class _Staging:
 
     def _outer(self) -> None:
         """All blocks with one outer position: their common operands, the first of the others."""
-        for number, stream in enumerate(self.streams):
-            if stream.kind == "load":
-                self._start(number, self.now[number])
-                self._advance(number, inner=True)
-        self.emitter.repeat(self.inner_axis.name, self.trips[1] - 1, lambda: self._step(last=False))
+        for move in self.loads:
+            self._start(move, move.now)
+            self._advance(move, inner=True)
+        if self.trips[0] == 1:
+            self._fetch_all()  # behind the first blocks
+        self.emitter.repeat(
+            self.inner_axis.name, self.trips[1] - 1, lambda: self._step(last=False)
+        )
         self._step(last=True)
-        for number in range(len(self.streams)):
-            self._advance(number, inner=False)
+        for move in self.moves:
+            self._advance(move, inner=False)
 
     def _step(self, *, last: bool) -> None:
         """Compute one block between the transfers of its neighbours."""
-        for number, stream in enumerate(self.streams):
-            if stream.kind == "load":
-                self._wait(self.handles[number])
-                if stream.places == 2 and not last:
-                    self._start(number, self.next[number])
-                    self._advance(number, inner=True)
-            else:
-                self._wait(self.older[number])
+        for move in self.loads:
+            self._wait(move.handle)
+            if move.stream.places == 2 and not last:
+                self._start(move, move.next)
+                self._advance(move, inner=True)
+        for move in self.stores:
+            self._wait(move.older)
         self._compute()
-        for number, stream in enumerate(self.streams):
-            if stream.kind == "store":
-                self._move(self.older[number], self.handles[number])
-                self._start(number, self.now[number])
-                self._advance(number, inner=True)
-            if stream.places == 2:
+        for move in self.stores:
+            self._copy(move.older, move.handle)
+            self._start(move, move.now)
+        for move in (*self.stores, *self.cached):
+            self._advance(move, inner=True)
+        for move in self.moves:
+            if move.stream.places == 2:
                 spare = self.emitter.new("x")
-                self._move(spare, self.now[number])
-                self._move(self.now[number], self.next[number])
-                self._move(self.next[number], spare)
+                self._copy(spare, move.now)
+                self._copy(move.now, move.next)
+                self._copy(move.next, spare)
 
     def _compute(self) -> None:
         emitter = self.emitter
@@ -217,29 +287,30 @@ class _Staging:
 
     # transfers
 
-    def _start(self, number: int, place: Register) -> None:
-        emitter, stream = self.emitter, self.streams[number]
-        source, target = self.outside[number], place
-        if stream.kind == "store":
+    def _start(self, move: _Move, place: Register) -> None:
+        emitter, kind = self.emitter, move.stream.kind
+        source, target = move.outside, place
+        if kind == "store":
             source, target = target, source
-        emitter.emit("sd", source, 0, self.descriptors[number])
-        emitter.emit("sd", target, 8, self.descriptors[number])
-        queue = emitter.integer(QUEUES[stream.kind])
-        emitter.emit("ox.dma", self.handles[number], self.descriptors[number], queue)
+        base = emitter.bases[STAGING]
+        emitter.emit("sd", source, move.descriptor, base)
+        emitter.emit("sd", target, move.descriptor + 8, base)
+        descriptor = self._at(base, move.descriptor)
+        emitter.emit("ox.dma", move.handle, descriptor, emitter.integer(QUEUES[kind]))
 
     def _wait(self, handle: Register) -> None:
         self.emitter.emit("ox.dma.wait", handle)
 
-    def _advance(self, number: int, *, inner: bool) -> None:
+    def _advance(self, move: _Move, *, inner: bool) -> None:
         """To the next block; at the end of a row back to its start and one row on."""
-        outer_move, inner_move = self.streams[number].moves
+        outer_move, inner_move = move.stream.moves
         done = self.trips[1] if inner_move else 0
         distance = inner_move if inner else outer_move - done * inner_move
         if distance:
-            emitter, register = self.emitter, self.outside[number]
+            emitter, register = self.emitter, move.outside
             emitter.emit("add", register, register, emitter.integer(distance))
 
-    def _move(self, target: Register, source: Register) -> None:
+    def _copy(self, target: Register, source: Register) -> None:
         self.emitter.emit("addi", target, source, 0)
 
 

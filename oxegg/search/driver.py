@@ -154,6 +154,10 @@ class Job:
         latency = self.machine.l2_latency or self.machine.dram_latency
         return replace(self.machine, spm=replace(self.machine.spm, latency=latency))
 
+    def scheduled_with(self, plan: Sequence[Nest]) -> Machine:
+        """The same for given nests: staged blocks lie in the scratchpad."""
+        return self.machine if any(nest.blocks for nest in plan) else self.scheduled_for
+
 
 def saturate_for(jobs: Sequence[Job], effort: Effort) -> tuple[Prepared, float]:
     """One e-graph for jobs that differ in nothing but the machine, and the seconds it took."""
@@ -231,14 +235,15 @@ def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array
     physical = trial.candidate.program
     program = _lowered(job, physical, trial.candidate.stages, trial.nests)
     try:
-        code = generate_pipelined(program, job.scheduled_for, effort) if program else None
+        machine = job.scheduled_with(trial.nests)
+        code = generate_pipelined(program, machine, effort) if program else None
     except EmitError:
         return None
     if code is None:
         return None
     runner = replace(trial.runner, code=code.code)
     result = runner.call(inputs, timing=True)
-    predicted = predicted_cycles(code, job.scheduled_for)
+    predicted = predicted_cycles(code, machine)
     return replace(trial, code=code, runner=runner, result=result, predicted=predicted)
 
 
@@ -301,7 +306,7 @@ def _ranked(
         budget=effort.nests,
         exact=job.exact,
         objective=job.objective,
-        in_dram=job.memory == "dram",
+        staged_on=job.machine if job.memory == "dram" else None,
     )
     return [r for r in ranked if not r.nest.blocks or staging_bytes(stage, r.nest) <= room]
 
@@ -339,13 +344,14 @@ def _try(
     program = _lowered(job, physical, candidate.stages, plan)
     if program is None:
         return None
+    machine = job.scheduled_with(plan)
     try:
-        code = generate(program, job.scheduled_for)
+        code = generate(program, machine)
     except EmitError:
         return None
     runner = runner_for(job.kernel, physical, code, job.machine, job.memory)
     result = runner.call(inputs, timing=True)
-    predicted = predicted_cycles(code, job.scheduled_for)
+    predicted = predicted_cycles(code, machine)
     return Trial(candidate, tuple(plan), code, runner, result, predicted)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from oxegg.costmodels import Machine
+from oxegg.emit.backend import schedulable_registers
 from oxegg.emit.lowering.program import lower
 from oxegg.emit.lowering.tiles import ACCUMULATORS
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram, Value, walk
-from oxegg.emit.program import Loop, Operation, operations
+from oxegg.emit.program import Loop, Operation, Program, operations
+from oxegg.emit.schedule import schedule
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
@@ -20,13 +22,13 @@ from oxegg.search.bank_graph import bank_nest, pass_cycles
 from oxegg.search.costs import Objective
 from oxegg.search.estimate import estimate
 from oxegg.search.pressure import excess_pressure
-from oxegg.search.staged import stageable, staged_nests, unstaged_cycles
+from oxegg.search.staged import stageable, staged_cycles, staged_nests, unstaged_cycles
 
 FULLY_UNROLLED = 4  # axes up to this size never become loops
 MAX_COPIES = 64  # bodies in one unrolled iteration
 MAX_OPERATIONS = 400  # instructions of one stage's text
 VECTOR_REGISTERS = 32
-STAGED = 2  # nests whose blocks are staged
+STAGED = 4  # register blockings whose blocks are staged
 SPILL_COST = 0.015  # slow-down per register too many
 
 
@@ -66,11 +68,12 @@ def rank(
     budget: int,
     exact: bool = False,
     objective: Objective = "cycles",
-    in_dram: bool = False,
+    staged_on: Machine | None = None,
 ) -> list[Ranked]:
     """Nests by predicted cost of their stage, best first, after at most ``budget`` predictions.
 
-    ``in_dram``: operands and results lie there, so that blocks may be staged.
+    ``staged_on``: where operands and results lie in DRAM, so that blocks may be staged, the machine
+    as code for blocks in the scratchpad sees it.
 
     A descent along one choice at a time (order, strip, copies of one axis, accumulators), from
     the two best strips.
@@ -99,19 +102,37 @@ def rank(
                 candidate = min(moves, key=cost, default=best)
                 if cost(candidate) < cost(best):
                     best, improved = candidate, True
-    if in_dram and objective == "cycles":
-        costs = _with_staged(stage, costs, machine, bool(space.tiled))
+    if staged_on and objective == "cycles":
+
+        def staged_work(nest: Nest) -> float:
+            lowered = _lowered(program, stage, nest, staged_on, exact)
+            return estimate(lowered.body, staged_on) if lowered else math.inf
+
+        costs = _with_staged(stage, costs, machine, bool(space.tiled), staged_work)
     return _distinct(costs)
 
 
 def _with_staged(
-    stage: Stage, costs: Mapping[Nest, float], machine: Machine, tiled: bool
+    stage: Stage,
+    costs: Mapping[Nest, float],
+    machine: Machine,
+    tiled: bool,
+    predict: Callable[[Nest], float],
 ) -> dict[Nest, float]:
-    """Nests as they are, waiting for memory, and the best in tiles with their blocks staged."""
+    """Nests as they are, waiting for memory, and the best in tiles with their blocks staged.
+
+    ``predict`` gives the cycles that a staged nest keeps the core busy.
+    """
     found = {nest: unstaged_cycles(stage, cost, machine) for nest, cost in costs.items()}
     if tiled and stageable(stage):
-        for nest, cost in sorted(costs.items(), key=lambda item: item[1])[:STAGED]:
-            found |= {s.nest: s.predicted for s in staged_nests(stage, nest, cost, machine)}
+        best: dict[tuple[int, ...], tuple[float, Nest]] = {}  # of every register blocking
+        for nest, cost in costs.items():
+            blocking = tuple(nest.copies(axis) for axis in stage.stores[0].tile or ())
+            best[blocking] = min(best.get(blocking, (cost, nest)), (cost, nest), key=lambda b: b[0])
+        for cost, nest in sorted(best.values(), key=lambda b: b[0])[:STAGED]:
+            for staged in staged_nests(stage, nest, cost, machine):
+                work = predict(staged)
+                found[staged] = staged_cycles(stage, staged, work, machine) or math.inf
     return found
 
 
@@ -135,12 +156,9 @@ def _predict(
     objective: Objective,
     longest: int,
 ) -> float:
-    try:
-        lowered = lower(program, [(stage, nest)], machine, exact=exact)
-    except EmitError:
-        return math.inf
-    count = sum(1 for _ in operations(lowered.body))
-    if count > longest:
+    lowered = _lowered(program, stage, nest, machine, exact)
+    count = sum(1 for _ in operations(lowered.body)) if lowered else longest + 1
+    if lowered is None or count > longest:
         return math.inf
     excess = excess_pressure(lowered.body)
     if objective == "cycles":
@@ -148,6 +166,20 @@ def _predict(
     else:
         work = float(executed(lowered.body))
     return work * (1 + SPILL_COST * excess) + 0.02 * count
+
+
+def _lowered(
+    program: PhysicalProgram, stage: Stage, nest: Nest, machine: Machine, exact: bool
+) -> Program | None:
+    """A stage's instructions, in the order of the schedule where that matters for an estimate."""
+    try:
+        lowered = lower(program, [(stage, nest)], machine, exact=exact)
+    except EmitError:
+        return None
+    if not any(value.tile for value in walk(stage.stores)):
+        return lowered
+    # Tiles wait for each other in the order of the text, unlike lanes behind their queue.
+    return schedule(lowered, machine, limits=schedulable_registers(lowered))
 
 
 def _length(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from oxegg.costmodels import Machine
 from oxegg.emit.lowering.staging import Stream, staging_bytes, streams
@@ -15,27 +16,30 @@ from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 
 SPM_SHARE = 0.9  # of the scratchpad; the rest holds spilled registers and small buffers
+L2_SHARE = 0.5  # of the cache; the rest holds what else passes through it
 BLOCK_COST = 120.0  # cycles from a block's last product to the next one's first
 KEPT = 3  # ways to cut that are worth trying
 
 
-@dataclass(frozen=True)
-class Staged:
-    """A nest with its blocks, and predicted cycles."""
-
-    nest: Nest
-    predicted: float
-
-
-def staged_nests(stage: Stage, nest: Nest, work: float, machine: Machine) -> list[Staged]:
+def staged_nests(stage: Stage, nest: Nest, work: float, machine: Machine) -> list[Nest]:
     """The best ways to cut a stage's result into blocks; ``work``: cycles of its products alone."""
-    found = [
-        Staged(replace(nest, blocks=blocks), cycles)
-        for blocks in _cuts(stage, nest, machine)
-        for cycles in [_cycles(stage, replace(nest, blocks=blocks), work, machine)]
-        if cycles is not None
-    ]
-    return sorted(found, key=lambda one: one.predicted)[:KEPT]
+    found: list[tuple[float, Nest]] = []
+    choices = itertools.product(_cuts(stage, nest, machine), _cacheable(stage, machine))
+    for blocks, cached in choices:
+        cut = replace(nest, blocks=blocks, cached=cached)
+        cost = BLOCK_COST * math.prod(axis.size // size for axis, size in blocks)
+        cycles = staged_cycles(stage, cut, work + cost, machine)
+        if cycles is not None:
+            found.append((cycles, cut))
+    return [nest for _, nest in sorted(found, key=lambda one: one[0])[:KEPT]]
+
+
+def _cacheable(stage: Stage, machine: Machine) -> list[tuple[str, ...]]:
+    """Nothing, or one operand that fits the L2 cache."""
+    size = L2_SHARE * machine.l2.bytes if machine.l2 else 0
+    loads = [v.access.buffer for v in walk(stage.stores) if v.access and v.kind == "tile load"]
+    fitting = [buffer.name for buffer in loads if buffer.bytes <= size]
+    return [(), *((name,) for name in dict.fromkeys(fitting))]
 
 
 def unstaged_cycles(stage: Stage, work: float, machine: Machine) -> float:
@@ -63,8 +67,11 @@ def _block_sizes(axis: Axis, rows: int, copies: int) -> list[int]:
     return [*(s for s in tiles if s % (rows * copies) == 0 or s > 4 * rows), axis.size]
 
 
-def _cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> float | None:
-    """Products behind transfers, after the first blocks have come; None if it doesn't fit."""
+def staged_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> float | None:
+    """Cycles of a staged nest whose core is busy for ``work``; None if it doesn't fit.
+
+    Products behind transfers, after the first blocks have come.
+    """
     try:
         needed = staging_bytes(stage, nest)
         parts = list(streams(stage, nest).values())
@@ -76,13 +83,14 @@ def _cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> float | 
     rows, columns = outer.size // big, inner.size // small
     rate = machine.dram_bytes_per_cycle
     moved = sum(_traffic(part, rows, columns) for part in parts)
+    fetched = sum(v.bytes for v in {p.access.buffer for p in parts if p.kind == "cached"})
     first = sum(part.rows * part.row_bytes for part in parts if part.kind == "load")
     last = sum(part.rows * part.row_bytes for part in parts if part.kind == "store")
     common = sum(
         part.rows * part.row_bytes for part in parts if part.kind == "load" and part.places == 1
     )
-    waiting = first + last + (rows - 1) * common  # bytes that nothing is computed behind
-    hidden = max(work + BLOCK_COST * rows * columns, (moved - waiting) / rate)
+    waiting = fetched + first + last + (rows - 1) * common  # bytes that nothing is computed behind
+    hidden = max(work, (fetched + moved - waiting) / rate)
     return waiting / rate + machine.dram_latency + hidden
 
 
