@@ -272,7 +272,9 @@ class Stage:
             self.level(node.body)
             emitter.frames.pop()
             body, emitter.body = emitter.body, outer
-            emitter.body += self._ahead(frame, body) if self.nest.ahead else self._plain(frame, body)
+            emitter.body += (
+                self._ahead(frame, body) if self.nest.ahead else self._plain(frame, body)
+            )
         self.tiles.leave()
         emitter.scopes.pop()
         del emitter.env[node.axis]

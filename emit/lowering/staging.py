@@ -3,13 +3,16 @@
 The nest cuts two axes of the result into blocks, the outer axis first. Operands that move with the
 outer axis alone are fetched once per outer step. Those that move with the inner axis have two
 places in the scratchpad: while one block is computed, the next one's operands come in and the last
-one's results leave. Arrays that the nest calls cached stay where they are: strided loads touch every
-line of them once, at the pace of the memory, and from then on tiles are loaded from the L2 cache.
+one's results leave. What is left over where blocks don't divide an axis is staged after the rest.
+
+Arrays that the nest calls cached stay where they are: strided loads touch every line of them once,
+at the pace of the memory, and from then on tiles are loaded from the L2 cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -55,7 +58,7 @@ class Stream:
         """Blocks of it in the scratchpad."""
         if self.kind == "cached":
             return 0
-        return 2 if self.moves[1] else 1
+        return 2 if self.moves[1] or (self.kind == "store" and self.moves[0]) else 1
 
     @property
     def bytes(self) -> int:
@@ -120,13 +123,47 @@ def staging_bytes(stage: Stage, nest: Nest) -> int:
     """Scratchpad that a staged nest needs: blocks and descriptors."""
     if not nest.blocks:
         return 0
+    return max(_region_bytes(*region) for region in _regions(stage, nest))
+
+
+def _region_bytes(stage: Stage, nest: Nest) -> int:
     parts = streams(stage, nest).values()
     return LINE + sum(stream.places * stream.bytes + LINE for stream in parts if stream.places)
 
 
 def lower_staged(emitter: Emitter, stage: Stage, nest: Nest) -> None:
     """The loops over blocks around the loops of one block."""
-    _Staging(emitter, stage, nest).lower()
+    fetched: set[str] = set()
+    for region in _regions(stage, nest):
+        _Staging(emitter, *region, fetched).lower()
+
+
+def _regions(stage: Stage, nest: Nest) -> list[tuple[Stage, Nest]]:
+    """The parts of a stage that consist of blocks of one size, and their nests."""
+    ranges = [_ranges(axis, size) for axis, size in nest.blocks]
+    return [_region(stage, nest, dict(parts)) for parts in itertools.product(*ranges)]
+
+
+def _ranges(axis: Axis, size: int) -> list[tuple[Axis, tuple[int, int, int]]]:
+    """First index, length and size of a block: of whole blocks, and of what is left over."""
+    rest = axis.size % size
+    whole = (axis, (0, axis.size - rest, size))
+    return [whole, (axis, (axis.size - rest, rest, rest))] if rest else [whole]
+
+
+def _region(
+    stage: Stage, nest: Nest, ranges: Mapping[Axis, tuple[int, int, int]]
+) -> tuple[Stage, Nest]:
+    lengths = {axis: length for axis, (_, length, _) in ranges.items()}
+
+    def moved(access: Access) -> Access:
+        offset = sum(access.stride(axis) * first for axis, (first, _, _) in ranges.items())
+        strides = tuple((cut(axis, lengths), stride) for axis, stride in access.strides)
+        return Access(access.buffer, strides, access.offset + offset)
+
+    blocks = tuple((cut(axis, lengths), ranges[axis][2]) for axis, _ in nest.blocks)
+    part, inner = _resized(stage, nest, lengths, moved)
+    return part, replace(inner, blocks=blocks)
 
 
 @dataclass
@@ -148,8 +185,8 @@ class _Move:
 
 
 class _Staging:
-    def __init__(self, emitter: Emitter, stage: Stage, nest: Nest) -> None:
-        self.emitter = emitter
+    def __init__(self, emitter: Emitter, stage: Stage, nest: Nest, fetched: set[str]) -> None:
+        self.emitter, self.fetched = emitter, fetched
         parts = list(streams(stage, nest).values())
         self.block, self.nest = _block(stage, nest, parts)
         (outer, big), (inner, small) = nest.blocks
@@ -216,7 +253,9 @@ class _Staging:
 
     def _fetch_all(self) -> None:
         for buffer in dict.fromkeys(move.stream.access.buffer for move in self.cached):
-            self._fetch(buffer)
+            if buffer.name not in self.fetched:
+                self._fetch(buffer)
+                self.fetched.add(buffer.name)
 
     def _fetch(self, buffer: Buffer) -> None:
         """Touch every line of an array: one byte of as many lines as a register has bytes."""
@@ -249,9 +288,7 @@ class _Staging:
             self._advance(move, inner=True)
         if self.trips[0] == 1:
             self._fetch_all()  # behind the first blocks
-        self.emitter.repeat(
-            self.inner_axis.name, self.trips[1] - 1, lambda: self._step(last=False)
-        )
+        self.emitter.repeat(self.inner_axis.name, self.trips[1] - 1, lambda: self._step(last=False))
         self._step(last=True)
         for move in self.moves:
             self._advance(move, inner=False)
@@ -316,10 +353,16 @@ class _Staging:
 
 def _block(stage: Stage, nest: Nest, parts: Sequence[Stream]) -> tuple[Stage, Nest]:
     """The stage and the nest of one block, its accesses in the scratchpad."""
-    sizes = dict(nest.blocks)
     inside = {stream.access: stream.inside for stream in parts}
-    stores = cut_stores(stage.stores, sizes, lambda access: inside[access])
+    block, inner = _resized(stage, nest, dict(nest.blocks), inside.__getitem__)
+    return block, replace(inner, blocks=())
+
+
+def _resized(
+    stage: Stage, nest: Nest, sizes: Mapping[Axis, int], place: Callable[[Access], Access]
+) -> tuple[Stage, Nest]:
+    """A stage and its nest with axes of other sizes; ``place`` says where an access then lies."""
     order = tuple(cut(axis, sizes) for axis in nest.order)
     unroll = tuple((cut(axis, sizes), count) for axis, count in nest.unroll)
-    inner = replace(nest, order=order, unroll=unroll, blocks=())
-    return Stage(stores), inner
+    stores = cut_stores(stage.stores, sizes, place)
+    return Stage(stores), replace(nest, order=order, unroll=unroll)

@@ -12,7 +12,7 @@ from math import prod
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
 from oxegg.emit.backend import generate
-from oxegg.emit.lowering.program import lower
+from oxegg.emit.lowering.program import lower, with_staging
 from oxegg.emit.nest import Nest
 from oxegg.emit.program import operations
 from oxegg.emit.stages import Stage
@@ -89,15 +89,15 @@ def compiled(
     machine: Machine,
     mode: str,
     longest: int = LONGEST,
+    place: str = "auto",
 ) -> Variant:
-    physical = candidate.program
     stages = list(zip(candidate.stages, plan, strict=True))
+    physical = with_staging(candidate.program, stages, machine)
     program = lower(physical, stages, machine, exact=mode == "exact")
     if sum(1 for _ in operations(program.body)) > longest:
         raise EmitError("needs a gentler nest: too long to try")
     code = generate(program, machine)
-    place = place_of(kernel, machine, "auto")
-    runner = runner_for(kernel, physical, code, machine, place)
+    runner = runner_for(kernel, physical, code, machine, place_of(kernel, machine, place))
     return Variant(runner, candidate.label, plan)
 
 

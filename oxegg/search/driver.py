@@ -45,6 +45,7 @@ from oxegg.verify import input_sets
 
 Array = npt.NDArray[Any]
 TILED_PROGRAMS = 2  # programs on the tensor engine that nests are sought for
+PIPELINED = 0.6  # of an effort's seconds, after which no loops are pipelined any more
 HOPELESS = 3.0
 """Programs predicted to take so many times as long as the best one are not simulated."""
 
@@ -188,7 +189,8 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
     except LoweringError as error:
         raise after_stale_rules(error, prepared.saturated.stale) from error
     clock.lap("extract")
-    deadline = time.process_time() + 0.5 * effort.seconds
+    started = time.process_time()
+    deadline = started + 0.5 * effort.seconds
     plans = _plans(job, found, effort, deadline)
     clock.lap("nests")
     inputs = timing_inputs(job.kernel)
@@ -210,20 +212,27 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
             "every program found needs more registers than the machine has",
             hint="split the kernel into smaller ones",
         )
-    tried = [*_pipelined(job, tried, effort, inputs), *tried]
+    tried = [*_pipelined(job, tried, effort, inputs, started + PIPELINED * effort.seconds), *tried]
     clock.lap("pipeline")
     best = min(tried, key=lambda t: t.score(job.objective))
     return Search(job.kernel, prepared, best, tried, job.memory, clock.laps)
 
 
 def _pipelined(
-    job: Job, tried: Sequence[Trial], effort: Effort, inputs: Sequence[Array]
+    job: Job, tried: Sequence[Trial], effort: Effort, inputs: Sequence[Array], deadline: float
 ) -> list[Trial]:
-    """The best programs again with software pipelines; the best of those scheduled exactly."""
+    """The best programs again with software pipelines; the best of those scheduled exactly.
+
+    ``deadline``: none is begun later, in seconds of this process.
+    """
     from_core = [t for t in tried if not t.candidate.near_memory]  # else banks set the pace
     ranked = sorted(from_core, key=lambda t: t.score(job.objective))[: effort.pipelines]
-    found = [p for t in ranked if (p := _pipeline(job, t, LoopEffort(), inputs)) is not None]
-    if found and effort.loop_seconds:
+    found: list[Trial] = []
+    for trial in ranked:
+        if time.process_time() < deadline:
+            pipelined = _pipeline(job, trial, LoopEffort(), inputs)
+            found += [pipelined] if pipelined is not None else []
+    if found and effort.loop_seconds and time.process_time() < deadline:
         best = min(found, key=lambda t: t.score(job.objective))
         exact = _pipeline(job, best, LoopEffort(effort.loop_seconds), inputs)
         found = [*([exact] if exact is not None else []), *found]

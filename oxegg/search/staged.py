@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil, prod
 
 from oxegg.costmodels import Machine
 from oxegg.emit.lowering.staging import Stream, staging_bytes, streams
@@ -27,7 +27,7 @@ def staged_nests(stage: Stage, nest: Nest, work: float, machine: Machine) -> lis
     choices = itertools.product(_cuts(stage, nest, machine), _cacheable(stage, machine))
     for blocks, cached in choices:
         cut = replace(nest, blocks=blocks, cached=cached)
-        cost = BLOCK_COST * math.prod(axis.size // size for axis, size in blocks)
+        cost = BLOCK_COST * prod(ceil(axis.size / size) for axis, size in blocks)
         cycles = staged_cycles(stage, cut, work + cost, machine)
         if cycles is not None:
             found.append((cycles, cut))
@@ -62,9 +62,11 @@ def _cuts(stage: Stage, nest: Nest, machine: Machine) -> Iterator[tuple[tuple[Ax
 
 
 def _block_sizes(axis: Axis, rows: int, copies: int) -> list[int]:
-    """Divisors in steps of the nest, or long enough that a shorter last step doesn't matter."""
-    tiles = [s for s in range(rows, axis.size, rows) if axis.size % s == 0]
-    return [*(s for s in tiles if s % (rows * copies) == 0 or s > 4 * rows), axis.size]
+    """Steps of the nest and their doubles, divisors of the axis, and all of it."""
+    step = rows * copies
+    doubles = [step << number for number in range(axis.size.bit_length())]
+    divisors = [s for s in range(step, axis.size, step) if axis.size % s == 0]
+    return [*dict.fromkeys(s for s in (*doubles, *divisors) if s < axis.size), axis.size]
 
 
 def staged_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> float | None:
@@ -80,7 +82,7 @@ def staged_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> fl
     if needed > SPM_SHARE * machine.spm_bytes:
         return None
     (outer, big), (inner, small) = nest.blocks
-    rows, columns = outer.size // big, inner.size // small
+    rows, columns = outer.size / big, inner.size / small
     rate = machine.dram_bytes_per_cycle
     moved = sum(_traffic(part, rows, columns) for part in parts)
     fetched = sum(v.bytes for v in {p.access.buffer for p in parts if p.kind == "cached"})
@@ -94,7 +96,7 @@ def staged_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> fl
     return waiting / rate + machine.dram_latency + hidden
 
 
-def _traffic(part: Stream, rows: int, columns: int) -> int:
+def _traffic(part: Stream, rows: float, columns: float) -> float:
     times = rows * (columns if part.moves[1] else 1)
     return part.rows * part.row_bytes * times
 
