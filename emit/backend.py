@@ -14,6 +14,7 @@ from oxegg.emit.assembler import Label, Line, assemble, extensions, lines_of
 from oxegg.emit.coalescing import coalesced
 from oxegg.emit.effects import effects
 from oxegg.emit.frame import Frame, frame
+from oxegg.emit.hoisting import hoisted
 from oxegg.emit.modulo.program_loops import LoopSchedule, pipeline_loops
 from oxegg.emit.modulo.synthesize import Effort
 from oxegg.emit.program import Bank, Loop, Operation, Program, Register, loops, operations
@@ -106,9 +107,9 @@ def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> Ma
     no loop can be pipelined. Raises ``EmitError`` for malformed programs.
     """
     check(program, machine.vlen)
-    joined = coalesced(program, shared=True)
+    joined = _prepared(program, shared=True)
     for limits in _pipeline_limits(program):
-        ordered = schedule(joined, machine, limits=limits)
+        ordered = coalesced(schedule(joined, machine, limits=limits), shared=True)
         pipelined = pipeline_loops(ordered, machine, limits, effort)
         if not pipelined.schedules:
             return None
@@ -119,10 +120,14 @@ def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> Ma
     return None
 
 
+def _prepared(program: Program, *, shared: bool) -> Program:
+    """Without moves that allocation would remove, and with invariants outside of loops."""
+    return hoisted(coalesced(program, shared=shared), schedulable_registers(program))
+
+
 def _pipeline_limits(program: Program) -> Iterator[Mapping[Bank, int]]:
     """The register files, then less of them: aligned groups don't always fill a file."""
-    files = next(_limits(program))
-    assert files is not None
+    files = schedulable_registers(program)
     yield files
     yield {**files, "v": files["v"] * 7 // 8}
     yield {**files, "v": files["v"] * 3 // 4}
@@ -134,7 +139,7 @@ def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Al
         return allocate(program, machine.vlen)
     best: Allocation | None = None
     cycles = 0.0
-    joined = coalesced(program, shared=False)
+    joined = _prepared(program, shared=False)
     for limits in _limits(program):
         ordered = program if limits is None else schedule(joined, machine, limits=limits)
         allocation = allocate(ordered, machine.vlen)

@@ -3,7 +3,7 @@
     python docs/benchmarks/loops.py [--machine ox-card] [--suite suite] [--effort normal] [NAME ...]
 
 Every row is compiled, its program recorded on the simulator. *Steady* is what a round of the loop's
-kernel takes there most often, once the first rounds are over, in cycles from branch to branch.
+kernel takes there most often, once the first rounds are over.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from oxegg.search import CompiledKernel
 from oxegg.search.driver import timing_inputs
 from oxegg.sim.memory import TEXT_BASE
 
-FEWEST_ROUNDS = 4  # of which the last two tell the steady state
+FEWEST_ROUNDS = 6
+QUEUE_DEPTH = 8  # rounds after which a full queue paces the core
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,30 @@ class Measured:
 
 
 def steady_rounds(compiled: CompiledKernel) -> dict[str, float]:
-    """Cycles of a late round, by label of the loop."""
+    """Cycles of a late round, by label of the loop: those of its slowest instruction."""
     best = compiled.search.best
     result = best.runner.call(timing_inputs(compiled.search.kernel), timing=True, record=True)
-    assert result.recording is not None
-    issues: dict[int, list[int]] = {}
-    for span in result.recording.spans:
-        issues.setdefault(span.pc - TEXT_BASE, []).append(span.issue)
+    recording = result.recording
+    assert recording is not None
+    starts: dict[int, list[int]] = {}
+    for span in recording.spans:
+        starts.setdefault(span.pc, []).append(span.start)
+    ends = {p.target: p.pc for p in recording.instructions.values() if p.target is not None}
     found: dict[str, float] = {}
     for label, offset in best.code.labels.items():
-        times = issues.get(offset, [])
-        rounds = Counter(late - early for early, late in itertools.pairwise(times[1:]))
-        if len(times) >= FEWEST_ROUNDS:
-            (ticks, _) = rounds.most_common(1)[0]
-            found[label] = ticks / result.recording.ticks_per_cycle
+        head = TEXT_BASE + offset
+        inside = [t for pc, t in starts.items() if head <= pc <= ends.get(head, 0)]
+        if inside and min(map(len, inside)) >= FEWEST_ROUNDS:
+            slowest = max(_usual_distance(times) for times in inside)
+            found[label] = slowest / recording.ticks_per_cycle
     return found
+
+
+def _usual_distance(times: Sequence[int]) -> int:
+    """Between successive ones, the first rounds left out."""
+    late = times[min(len(times) // 2, QUEUE_DEPTH) :]
+    ((ticks, _),) = Counter(b - a for a, b in itertools.pairwise(late)).most_common(1)
+    return ticks
 
 
 def spills_inside(loop: Loop) -> int:
