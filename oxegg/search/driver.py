@@ -148,6 +148,11 @@ class Job:
         return place_of(self.kernel, self.machine, self.place)
 
     @property
+    def paced_by_memory(self) -> bool:
+        """Whether cycles depend on DRAM, whose pace ranks nests and which schedules ignore."""
+        return self.memory == "dram" and self.objective == "cycles"
+
+    @property
     def scheduled_for(self) -> Machine:
         """The machine as schedules see it: loads take as long as from where the data lie."""
         if self.memory == "spm":
@@ -200,8 +205,8 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
         if len(alike) >= effort.simulations or _hopeless(job, ranked, tried):
             continue
         trial = _try(job, candidate, nests_, inputs)
-        if trial is not None and job.memory == "dram" and job.objective == "cycles":
-            trial = replace(trial, predicted=ranked)  # schedules know nothing of DRAM's pace
+        if trial is not None and job.paced_by_memory:
+            trial = replace(trial, predicted=ranked)
         if trial is not None:
             tried.append(trial)
         if tried and time.process_time() > deadline:
@@ -234,7 +239,8 @@ def _pipelined(
             found += [pipelined] if pipelined is not None else []
     if found and effort.loop_seconds and time.process_time() < deadline:
         best = min(found, key=lambda t: t.score(job.objective))
-        exact = _pipeline(job, best, LoopEffort(effort.loop_seconds), inputs)
+        seconds = min(effort.loop_seconds, deadline - time.process_time())
+        exact = _pipeline(job, best, LoopEffort(seconds), inputs)
         found = [*([exact] if exact is not None else []), *found]
     return found
 
@@ -252,7 +258,7 @@ def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array
         return None
     runner = replace(trial.runner, code=code.code)
     result = runner.call(inputs, timing=True)
-    predicted = predicted_cycles(code, machine)
+    predicted = trial.predicted if job.paced_by_memory else predicted_cycles(code, machine)
     return replace(trial, code=code, runner=runner, result=result, predicted=predicted)
 
 

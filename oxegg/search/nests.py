@@ -22,7 +22,13 @@ from oxegg.search.bank_graph import bank_nest, pass_cycles
 from oxegg.search.costs import Objective
 from oxegg.search.estimate import estimate
 from oxegg.search.pressure import excess_pressure
-from oxegg.search.staged import stageable, staged_cycles, staged_nests, unstaged_cycles
+from oxegg.search.staged import (
+    block_costs,
+    stageable,
+    staged_cycles,
+    staged_nests,
+    unstaged_cycles,
+)
 
 FULLY_UNROLLED = 4  # axes up to this size never become loops
 MAX_COPIES = 64  # bodies in one unrolled iteration
@@ -130,9 +136,12 @@ def _with_staged(
             blocking = tuple(nest.copies(axis) for axis in stage.stores[0].tile or ())
             best[blocking] = min(best.get(blocking, (cost, nest)), (cost, nest), key=lambda b: b[0])
         for cost, nest in sorted(best.values(), key=lambda b: b[0])[:STAGED]:
-            for staged in staged_nests(stage, nest, cost, machine):
-                work = predict(staged)
-                found[staged] = staged_cycles(stage, staged, work, machine) or math.inf
+            # How fast blocks are in the scratchpad decides which are large enough.
+            for sample in staged_nests(stage, nest, cost, machine)[:1]:
+                work = predict(sample) - block_costs(sample)
+                for staged in staged_nests(stage, nest, work, machine):
+                    cycles = staged_cycles(stage, staged, predict(staged), machine)
+                    found[staged] = cycles or math.inf
     return found
 
 

@@ -27,11 +27,15 @@ def staged_nests(stage: Stage, nest: Nest, work: float, machine: Machine) -> lis
     choices = itertools.product(_cuts(stage, nest, machine), _cacheable(stage, machine))
     for blocks, cached in choices:
         cut = replace(nest, blocks=blocks, cached=cached)
-        cost = BLOCK_COST * prod(ceil(axis.size / size) for axis, size in blocks)
-        cycles = staged_cycles(stage, cut, work + cost, machine)
+        cycles = staged_cycles(stage, cut, work + block_costs(cut), machine)
         if cycles is not None:
             found.append((cycles, cut))
     return [nest for _, nest in sorted(found, key=lambda one: one[0])[:KEPT]]
+
+
+def block_costs(nest: Nest) -> float:
+    """Cycles between the products of successive blocks."""
+    return BLOCK_COST * prod(ceil(axis.size / size) for axis, size in nest.blocks)
 
 
 def _cacheable(stage: Stage, machine: Machine) -> list[tuple[str, ...]]:

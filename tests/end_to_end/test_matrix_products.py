@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
 
 import oxegg
@@ -49,6 +51,9 @@ def test_blocks_in_dram_are_staged_by_dma() -> None:
     assert "ox.dma" in compiled.assembly
     waits = [t["cycles"] for t in compiled.report["tried"] if "staged" not in t["nests"][0]]
     assert all(compiled.report["cycles"] < cycles for cycles in waits)
+    staged = [t for t in compiled.report["tried"] if "staged" in t["nests"][0]]
+    errors = [abs(t["predicted"] / t["cycles"] - 1) for t in staged]
+    assert median(errors) < 0.2
 
 
 def test_tiles_multiply_matrices_and_lanes_multiply_by_vectors() -> None:
