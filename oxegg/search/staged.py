@@ -76,7 +76,7 @@ def _block_sizes(axis: Axis, rows: int, copies: int) -> list[int]:
 def staged_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> float | None:
     """Cycles of a staged nest whose core is busy for ``work``; None if it doesn't fit.
 
-    Products behind transfers, after the first blocks have come.
+    Either products or transfers set the pace, each with what they wait for.
     """
     try:
         needed = staging_bytes(stage, nest)
@@ -96,8 +96,10 @@ def staged_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> fl
         part.rows * part.row_bytes for part in parts if part.kind == "load" and part.places == 1
     )
     waiting = fetched + first + last + (rows - 1) * common  # bytes that nothing is computed behind
-    hidden = max(work, (fetched + moved - waiting) / rate)
-    return waiting / rate + machine.dram_latency + hidden
+    computing = waiting / rate + work
+    # The last results leave after the last products, however late their operands came.
+    moving = (fetched + moved) / rate + work / (ceil(rows) * ceil(columns))
+    return max(computing, moving) + machine.dram_latency
 
 
 def _traffic(part: Stream, rows: float, columns: float) -> float:
