@@ -16,7 +16,8 @@ class Nest:
     ``accumulators`` partial results per reduction, so that consecutive updates don't wait for
     each other; ``segments``: strided accesses to neighbouring elements become segment accesses;
     ``ahead``: loops load tiles for their next iteration; ``blocks``: two axes cut into blocks of so
-    many elements, outermost first, that DMA brings into the scratchpad and carries out again.
+    many elements, outermost first, that DMA brings into the scratchpad and carries out again; a
+    third one is the reduced axis, cut into chunks outside of both.
     """
 
     order: tuple[Axis, ...]

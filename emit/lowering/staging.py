@@ -4,6 +4,8 @@ The nest cuts two axes of the result into blocks, the outer axis first. Operands
 outer axis alone are fetched once per outer step. Those that move with the inner axis have two
 places in the scratchpad: while one block is computed, the next one's operands come in and the last
 one's results leave. What is left over where blocks don't divide an axis is staged after the rest.
+Where the nest cuts the reduced axis, too, all that is done chunk by chunk: each loads the sums that
+the one before has stored.
 
 Arrays that the nest calls cached stay where they are: strided loads touch every line of them once,
 at the pace of the memory, and from then on tiles are loaded from the L2 cache.
@@ -22,13 +24,14 @@ from oxegg.emit.lowering.addresses import advanced
 from oxegg.emit.lowering.emitter import Emitter, Scope
 from oxegg.emit.lowering.loops import Stage as StageLowering
 from oxegg.emit.nest import Nest
-from oxegg.emit.physical import Access, Buffer, walk
+from oxegg.emit.physical import Access, Buffer, Value, walk
 from oxegg.emit.program import ZERO, MemoryRef, Register, VectorState
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 
 STAGING = "staged blocks"
+PARTIAL = "partial sums in "
 LINE = 64  # bytes: alignment of blocks, size of a descriptor
 QUEUES = {"load": 0, "store": 1}
 
@@ -123,7 +126,8 @@ def staging_bytes(stage: Stage, nest: Nest) -> int:
     """Scratchpad that a staged nest needs: blocks and descriptors."""
     if not nest.blocks:
         return 0
-    return max(_region_bytes(*region) for region in _regions(stage, nest))
+    parts = [part for chunk in chunks(stage, nest) for part in _regions(*chunk)]
+    return max(_region_bytes(*region) for region in parts)
 
 
 def _region_bytes(stage: Stage, nest: Nest) -> int:
@@ -134,8 +138,43 @@ def _region_bytes(stage: Stage, nest: Nest) -> int:
 def lower_staged(emitter: Emitter, stage: Stage, nest: Nest) -> None:
     """The loops over blocks around the loops of one block."""
     fetched: set[str] = set()
-    for region in _regions(stage, nest):
-        _Staging(emitter, *region, fetched).lower()
+    for chunk in chunks(stage, nest):
+        for value in walk(chunk[0].stores):
+            if value.access and value.access.buffer.name.startswith(PARTIAL):
+                whole = value.access.buffer.name.removeprefix(PARTIAL)
+                emitter.bases[value.access.buffer.name] = emitter.bases[whole]
+        for region in _regions(*chunk):
+            _Staging(emitter, *region, fetched).lower()
+
+
+def chunks(stage: Stage, nest: Nest) -> list[tuple[Stage, Nest]]:
+    """The parts of a stage whose reduced axis is cut, the third block of its nest, and their nests.
+
+    All but the first continue from the partial sums that the one before has stored.
+    """
+    if len(nest.blocks) < 3:
+        return [(stage, nest)]
+    (axis, size), pair = nest.blocks[2], nest.blocks[:2]
+    parts: list[tuple[Stage, Nest]] = []
+    for first in range(0, axis.size, size):
+        whole = _continued(stage) if first else stage
+        length = min(size, axis.size - first)
+        parts.append(_region(whole, replace(nest, blocks=pair), {axis: (first, length, length)}))
+    return parts
+
+
+def _continued(stage: Stage) -> Stage:
+    """``stage``, its product added to what its result already holds."""
+    (store,) = stage.stores
+    (product,) = store.operands
+    access = store.access
+    if product.kind != "tile product" or access is None:
+        raise EmitError("only plain products can be stored as partial sums")
+    partial = replace(access, buffer=replace(access.buffer, name=PARTIAL + access.buffer.name))
+    load = Value("tile load", store.type, product.axes, space="a", access=partial,
+                 tile=product.tile)  # fmt: skip
+    sums = replace(product, operands=(*product.operands[:2], load))
+    return Stage([replace(store, operands=(sums,))])
 
 
 def _regions(stage: Stage, nest: Nest) -> list[tuple[Stage, Nest]]:
@@ -161,7 +200,10 @@ def _region(
         strides = tuple((cut(axis, lengths), stride) for axis, stride in access.strides)
         return Access(access.buffer, strides, access.offset + offset)
 
-    blocks = tuple((cut(axis, lengths), ranges[axis][2]) for axis, _ in nest.blocks)
+    blocks = tuple(
+        (cut(axis, lengths), ranges[axis][2] if axis in ranges else size)
+        for axis, size in nest.blocks
+    )
     part, inner = _resized(stage, nest, lengths, moved)
     return part, replace(inner, blocks=blocks)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import ceil, prod
 
 from oxegg.costmodels import Machine
-from oxegg.emit.lowering.staging import Stream, staging_bytes, streams
+from oxegg.emit.lowering.staging import Stream, chunks, staging_bytes, streams
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import walk
 from oxegg.emit.stages import Stage
@@ -61,8 +61,21 @@ def _cuts(stage: Stage, nest: Nest, machine: Machine) -> Iterator[tuple[tuple[Ax
         return
     sizes = [_block_sizes(axis, tensor.rows, nest.copies(axis)) for axis in tile]
     for first, second in itertools.product(*sizes):
-        yield (tile[0], first), (tile[1], second)
-        yield (tile[1], second), (tile[0], first)
+        for chunk in _chunks(stage, nest, 4 * tensor.rows):
+            yield (tile[0], first), (tile[1], second), *chunk
+            yield (tile[1], second), (tile[0], first), *chunk
+
+
+def _chunks(stage: Stage, nest: Nest, depth: int) -> list[tuple[tuple[Axis, int], ...]]:
+    """The reduced axis whole, in halves or in quarters; ``depth``: bytes of a tile's row."""
+    (product,) = stage.stores[0].operands
+    found: list[tuple[tuple[Axis, int], ...]] = [()]
+    if product.kind == "tile product" and product.axis is not None:
+        axis = product.axis
+        step = nest.copies(axis) * max(1, depth // product.operands[0].type.bytes)
+        sizes = [step * ceil(axis.size / (parts * step)) for parts in (2, 4)]
+        found += [((axis, size),) for size in dict.fromkeys(sizes) if size < axis.size]
+    return found
 
 
 def _block_sizes(axis: Axis, rows: int, copies: int) -> list[int]:
@@ -79,17 +92,25 @@ def staged_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> fl
     Either products or transfers set the pace, each with what they wait for.
     """
     try:
-        needed = staging_bytes(stage, nest)
-        parts = list(streams(stage, nest).values())
+        if staging_bytes(stage, nest) > SPM_SHARE * machine.spm_bytes:
+            return None
+        found = chunks(stage, nest)
+        return sum(_chunk_cycles(*chunk, work / len(found), machine) for chunk in found)
     except EmitError:
         return None
-    if needed > SPM_SHARE * machine.spm_bytes:
-        return None
+
+
+def _chunk_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> float:
+    parts = list(streams(stage, nest).values())
     (outer, big), (inner, small) = nest.blocks
     rows, columns = outer.size / big, inner.size / small
     rate = machine.dram_bytes_per_cycle
     moved = sum(_traffic(part, rows, columns) for part in parts)
-    fetched = sum(v.bytes for v in {p.access.buffer for p in parts if p.kind == "cached"})
+    cached = {part.access.buffer: part.access for part in parts if part.kind == "cached"}
+    fetched = sum(
+        prod(axis.size for axis, _ in access.strides) * buffer.type.bytes
+        for buffer, access in cached.items()
+    )
     first = sum(part.rows * part.row_bytes for part in parts if part.kind == "load")
     last = sum(part.rows * part.row_bytes for part in parts if part.kind == "store")
     common = sum(

@@ -44,7 +44,7 @@ def _staged(nest: Nest, blocks: str, *, copies: int = 1, cached: tuple[str, ...]
     """``nest`` with blocks such as "m/32 n/16", and ``copies`` by ``copies`` accumulators."""
     axes = {axis.name: axis for axis in nest.order}
     cuts = tuple((axes[name], int(size)) for name, size in (b.split("/") for b in blocks.split()))
-    unroll = tuple((axis, copies) for axis, _ in cuts if copies > 1)
+    unroll = tuple((axis, copies) for axis, _ in cuts[:2] if copies > 1)
     return replace(nest, blocks=cuts, unroll=unroll, cached=cached)
 
 
@@ -71,6 +71,20 @@ def test_one_operand_stays_in_the_cache(blocks: str, cached: str) -> None:
     sizes = (67, 20, 43 if cached == "b" else 44)
     _, _, nest = product("i8", sizes)
     _assert_right("i8", sizes, _staged(nest, blocks, copies=2, cached=(cached,)))
+
+
+@pytest.mark.parametrize("blocks", ["m/16 n/16 k/16", "n/32 m/37 k/16", "m/37 n/41 k/32"])
+def test_chunks_of_the_reduced_axis_add_to_what_the_one_before_has_stored(blocks: str) -> None:
+    sizes = (37, 53, 41)
+    _, _, nest = product("f32", sizes)
+    _assert_right("f32", sizes, _staged(nest, blocks))
+
+
+@pytest.mark.parametrize("cached", [(), ("a",), ("b",)])
+def test_chunks_of_bytes(cached: tuple[str, ...]) -> None:
+    sizes = (37, 148, 44)
+    _, _, nest = product("i8", sizes)
+    _assert_right("i8", sizes, _staged(nest, "m/32 n/32 k/64", copies=2, cached=cached))
 
 
 def test_room_is_that_of_the_largest_blocks() -> None:
