@@ -28,6 +28,7 @@ LEAST_COST = 0.01  # everything costs something: cycles through free nodes must 
 USUAL_LMUL, LARGEST_LMUL = 4, 8
 _SLOW_SCALAR = {"div": 15.0, "sqrt": 15.0, "reciprocal": 15.0, "quotient": 20.0, "remainder": 20.0}
 _FIELDS = 8  # of a segment access that takes neighbouring elements along
+SEGMENT_COST = 1.25  # of a segment access over its unit's time: nothing chains with it
 
 Objective = Literal["cycles", "instructions"]
 Handler = Callable[["Costs", PhysicalNode, int], float]
@@ -152,7 +153,7 @@ def _memory(
     if fields < 2:
         return strided
     together = costs.vector(f"v{letter}sseg{fields}e{bits}.v", type_, mask, lane) / fields
-    return min(strided, together)
+    return min(strided, SEGMENT_COST * together)
 
 
 def _splat(costs: Costs, node: PhysicalNode, mask: int) -> float:
