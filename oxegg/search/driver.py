@@ -233,7 +233,7 @@ def _pipelined(
     from_core = [t for t in tried if not t.candidate.near_memory]  # else banks set the pace
     ranked = sorted(from_core, key=lambda t: t.score(job.objective))[: effort.pipelines]
     found: list[Trial] = []
-    for trial in ranked:
+    for trial in [either for best in ranked for either in _either_way(best)]:
         if time.process_time() < deadline:
             pipelined = _pipeline(job, trial, LoopEffort(), inputs)
             found += [pipelined] if pipelined is not None else []
@@ -243,6 +243,12 @@ def _pipelined(
         exact = _pipeline(job, best, LoopEffort(seconds), inputs)
         found = [*([exact] if exact is not None else []), *found]
     return found
+
+
+def _either_way(trial: Trial) -> list[Trial]:
+    """With loops that load tiles ahead, and as they were: a pipeline itself loads ahead."""
+    plain = tuple(replace(nest, ahead=False) for nest in trial.nests)
+    return [trial] if plain == trial.nests else [replace(trial, nests=plain), trial]
 
 
 def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array]) -> Trial | None:
