@@ -45,7 +45,7 @@ from oxegg.verify import input_sets
 
 Array = npt.NDArray[Any]
 TILED_PROGRAMS = 2  # programs on the tensor engine that nests are sought for
-PIPELINED = 0.6  # of an effort's seconds, after which no loops are pipelined any more
+PIPELINED = 0.8  # of an effort's seconds, after which no loops are pipelined any more
 HOPELESS = 3.0
 """Programs predicted to take so many times as long as the best one are not simulated."""
 
@@ -233,7 +233,7 @@ def _pipelined(
     from_core = [t for t in tried if not t.candidate.near_memory]  # else banks set the pace
     ranked = sorted(from_core, key=lambda t: t.score(job.objective))[: effort.pipelines]
     found: list[Trial] = []
-    for trial in [either for best in ranked for either in _either_way(best)]:
+    for trial in [*ranked, *(plain for t in ranked if (plain := _plain(t)) is not None)]:
         if time.process_time() < deadline:
             pipelined = _pipeline(job, trial, LoopEffort(), inputs)
             found += [pipelined] if pipelined is not None else []
@@ -245,10 +245,10 @@ def _pipelined(
     return found
 
 
-def _either_way(trial: Trial) -> list[Trial]:
-    """With loops that load tiles ahead, and as they were: a pipeline itself loads ahead."""
+def _plain(trial: Trial) -> Trial | None:
+    """Loops that load tiles ahead as they were before: a pipeline itself loads ahead."""
     plain = tuple(replace(nest, ahead=False) for nest in trial.nests)
-    return [trial] if plain == trial.nests else [replace(trial, nests=plain), trial]
+    return None if plain == trial.nests else replace(trial, nests=plain)
 
 
 def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array]) -> Trial | None:
