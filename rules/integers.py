@@ -56,6 +56,11 @@ for narrow in UNSIGNED[:-1]:
                  convert(smaller, narrow, wide), kind="exact", types=(wide,),
                  doc="|x - y| of unsigned values is max - min in their own width")  # fmt: skip
 
+        complement = apply("sub", constant(narrow.maximum), convert(x, narrow, wide))
+        rule(f"complement-{narrow}-{wide}", complement,
+             convert(apply("not", x, of=narrow), narrow, wide), kind="exact", types=(wide,),
+             doc=f"{narrow.maximum} - x of a widened {narrow} is its complement")  # fmt: skip
+
 for narrow in INTEGERS:
     for wide in INTEGERS:
         if not _is_extension(narrow, wide):

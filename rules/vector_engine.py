@@ -223,6 +223,9 @@ def _conversions() -> Iterator[Selection]:
             elif to.bits * 2 == of.bits:
                 pattern = convert(x, of, to)
                 yield Selection(pattern, _form("vnsrl.wi", "x:v", "d x 0", to, sew=to))
+                shift = "vnsra" if of.is_signed else "vnsrl"
+                shifted = convert(apply("shr", x, y, of=of), of, to)
+                yield Selection(shifted, _form(f"{shift}.wx", "x:v y:s", "d x y", to, sew=to))
                 if of.is_signed == to.is_signed:
                     yield _saturating_narrowing(of, to)
         for to in VECTOR_FLOATS:

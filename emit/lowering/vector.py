@@ -93,13 +93,13 @@ def _assembly(
 
 
 def _immediate(name: str, value: Value) -> tuple[str, int] | None:
-    """The immediate form of a ``.vx`` instruction for a constant that fits."""
-    if value.type.is_float or not name.endswith((".vx", ".vxm")):
+    """The immediate form of a ``.vx`` or ``.wx`` instruction for a constant that fits."""
+    if value.type.is_float or not name.endswith((".vx", ".vxm", ".wx")):
         return None
     number = int(bits_to_value(value.bits, value.type))
     if name == "vsub.vx":
         name, number = "vadd.vx", -number
-    changed = name.replace(".vxm", ".vim").replace(".vx", ".vi")
+    changed = name.replace(".vxm", ".vim").replace(".vx", ".vi").replace(".wx", ".wi")
     if changed not in TABLE:
         return None
     unsigned = any(operand.name == "uimm5" for operand in TABLE[changed].operands)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jaxtyping import Float16, Float32, Float64, Int16
+from jaxtyping import Float16, Float32, Float64, Int16, UInt8
 
 import oxegg
 
@@ -62,6 +62,23 @@ def test_vectors_quantize(name: str) -> None:
 def test_one_instruction_clips(name: str, instruction: str) -> None:
     function, annotation = QUANTIZE[name]
     assert instruction in oxegg.compile(_named(function, annotation), machine="x60").assembly
+
+
+Pixels = UInt8[Array, "n=500"]
+
+
+def blended(front: Pixels, back: Pixels, alpha: Pixels):
+    a = alpha.astype(np.uint16)
+    return ((front * a + back * (255 - a) + 128) >> 8).astype(np.uint8)
+
+
+def test_pixels_are_blended_in_their_own_width() -> None:
+    """255 - a is a complement, products widen as they accumulate, the shift narrows."""
+    compiled = oxegg.compile(blended, machine="ox-card", peers=())
+    assert compiled.report["correct"] is True
+    for instruction in ("vxor.vi", "vwmaccu.vv", "vnsrl.wi"):
+        assert instruction in compiled.assembly
+    assert "vzext.vf2" not in compiled.assembly
 
 
 def _named(function: Kernel, annotation: Any) -> Kernel:
