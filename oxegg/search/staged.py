@@ -113,14 +113,12 @@ def _chunk_cycles(stage: Stage, nest: Nest, work: float, machine: Machine) -> fl
     )
     first = sum(part.rows * part.row_bytes for part in parts if part.kind == "load")
     last = sum(part.rows * part.row_bytes for part in parts if part.kind == "store")
-    common = sum(
-        part.rows * part.row_bytes for part in parts if part.kind == "load" and part.places == 1
-    )
-    waiting = fetched + first + last + (rows - 1) * common  # bytes that nothing is computed behind
+    # Before the first block of every outer step, its operands are waited for; the last results of
+    # a step leave after its last products, however late their operands came.
+    waiting = fetched + rows * first + last  # bytes that nothing is computed behind
     computing = waiting / rate + work
-    # The last results leave after the last products, however late their operands came.
-    moving = (fetched + moved) / rate + work / (ceil(rows) * ceil(columns))
-    return max(computing, moving) + machine.dram_latency
+    moving = (fetched + moved) / rate + work / ceil(columns)
+    return max(computing, moving) + rows * machine.dram_latency
 
 
 def _traffic(part: Stream, rows: float, columns: float) -> float:
