@@ -2,6 +2,7 @@
 
     oxegg bench --machine ox-card --json out/bench-ox-card.json          (ox-edge, ox-dc alike)
     oxegg bench --machine x60 --objective instructions --peer "" --json out/bench-x60.json
+    oxegg bench --machine ox-card --peer "" --json out/without-nothing.json
     oxegg bench --machine ox-card --peer "" --without algebra --json out/without-algebra.json
     oxegg bench --suite ai --machine ox-card --json out/ai-ox-card.json  (graphics; ox-edge, ox-dc)
     python docs/results.py out > docs/results.md
@@ -85,7 +86,7 @@ def against_clang(folder: Path, machine: str, vlen: int) -> Iterator[str]:
 
 def family_worth(folder: Path) -> Iterator[str]:
     """How many kernels are lost, and how much slower the others get, without a rule family."""
-    full = {r["kernel"]: r["cycles"] for r in read(folder, "bench-ox-card") if r.get("cycles")}
+    full = {r["kernel"]: r["cycles"] for r in read(folder, "without-nothing") if r.get("cycles")}
     ratios: dict[str, dict[str, float | None]] = {}
     for family in FAMILIES:
         rows = read(folder, f"without-{family}")
