@@ -221,6 +221,9 @@ class _Space:
             a: a.size for a in stage.axes if a.size <= FULLY_UNROLLED and a not in stepped
         }
         self.free = [a for a in stage.axes if a not in self.whole and a not in carried]
+        self.strided = any(
+            v.lane and v.access and v.access.stride(v.lane) != v.type.bytes for v in values
+        )
         self.strips = _strips(stage, machine)
         self.orders = list(dict.fromkeys(_orders(stage.axes, self.lanes)))
         self.options = {axis: self._counts(axis) for axis in self.free}
@@ -267,6 +270,10 @@ class _Space:
             changed = [{**copies, axis: count} for count in self.options[axis]]
             yield self._legal(self.nest(nest.order, nest.lanes, c) for c in changed)
         yield self._legal(self.nest(nest.order, strip, copies) for strip in self.strips)
+        if self.strided:  # segments have more fields, the shorter they are
+            shorter = [strip for strip in self.strips if strip < nest.lanes][:1]
+            more = [{**copies, a: 2 * copies[a]} for a in self.free if a not in self.lanes]
+            yield self._legal(self.nest(nest.order, s, c) for s in shorter for c in more)
         yield self._legal(self.nest(order, nest.lanes, copies) for order in self.orders)
         yield self._legal(self.nest(nest.order, nest.lanes, copies, n) for n in (1, 2, 4, 8))
 
