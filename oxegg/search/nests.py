@@ -33,7 +33,7 @@ from oxegg.search.staged import (
 FULLY_UNROLLED = 4  # axes up to this size never become loops
 MAX_COPIES = 64  # bodies in one unrolled iteration
 MAX_OPERATIONS = 400  # instructions of one stage's text
-TILED_OPERATIONS = 1000  # the same on tiles, whose loops stand in the text several times
+TILED_OPERATIONS = 2000  # the same on tiles, whose loops stand in the text several times
 VECTOR_REGISTERS = 32
 STAGED = 4  # register blockings whose blocks are staged
 SPILL_COST = 0.015  # slow-down per register too many
