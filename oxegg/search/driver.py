@@ -21,6 +21,7 @@ from oxegg.emit.physical import PhysicalProgram
 from oxegg.emit.program import Program
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError, LoweringError
+from oxegg.ir.affine import Axis
 from oxegg.ir.term import Kernel
 from oxegg.rules.pattern import Rule
 from oxegg.search import fused, nests, programs
@@ -231,7 +232,7 @@ def _pipelined(
     ``deadline``: none is begun later, in seconds of this process.
     """
     from_core = [t for t in tried if not t.candidate.near_memory]  # else banks set the pace
-    ranked = sorted(from_core, key=lambda t: t.score(job.objective))[: effort.pipelines]
+    ranked = _unlike(sorted(from_core, key=lambda t: t.score(job.objective)))[: effort.pipelines]
     found: list[Trial] = []
     for trial in [*ranked, *(plain for t in ranked if (plain := _plain(t)) is not None)]:
         if time.process_time() < deadline:
@@ -243,6 +244,15 @@ def _pipelined(
         exact = _pipeline(job, best, LoopEffort(seconds), inputs)
         found = [*([exact] if exact is not None else []), *found]
     return found
+
+
+def _unlike(trials: Sequence[Trial]) -> list[Trial]:
+    """The first of those whose nests differ in nothing but the order of loops."""
+    found: dict[tuple[tuple[frozenset[tuple[Axis, int]], int], ...], Trial] = {}
+    for trial in trials:
+        key = tuple((frozenset(nest.unroll), nest.lanes) for nest in trial.nests)
+        found.setdefault(key, trial)
+    return list(found.values())
 
 
 def _plain(trial: Trial) -> Trial | None:
