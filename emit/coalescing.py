@@ -3,7 +3,8 @@
 Lowering copies an operand that the next instruction overwrites. Where the operand ends there, or
 the copy's life and its own never meet, the move would vanish in register allocation anyway; until
 then schedulers would give it a place and a unit. Chaitin et al., "Register allocation via
-coloring", 1981, without their limit on degrees: there are registers enough without the moves, too.
+coloring", 1981: as there, every move goes whose registers don't interfere. That takes no more
+registers at any point than the moves did.
 """
 
 from collections import Counter
