@@ -17,7 +17,7 @@ from math import ceil, prod
 
 from oxegg.costmodels.machine import Machine
 from oxegg.costmodels.timing import Timing, unit_copies
-from oxegg.costmodels.timing_classes import VECTOR_UNITS
+from oxegg.costmodels.timing_classes import FIRST_PIPE, VECTOR_UNITS
 
 # Units behind the one port that takes an instruction per cycle from scalar issue.
 DISPATCHED = frozenset({*VECTOR_UNITS, "TLS", "TMM", "TEW", "NM", "DMA", "WARP"})
@@ -81,7 +81,9 @@ def iteration_bounds(machine: Machine, level: Level) -> Mapping[str, Fraction]:
     occupied: Counter[str] = Counter()
     dispatched = 0
     for timing, count in level.work:
-        occupied[timing.unit] += timing.occupancy * count
+        occupied[timing.unit] += timing.share * count
+        if timing.share < timing.occupancy:
+            occupied[FIRST_PIPE] += timing.occupancy * count
         dispatched += count if timing.unit in DISPATCHED else 0
     issued = sum(count for _, count in level.work)
     return {

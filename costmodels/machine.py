@@ -168,6 +168,7 @@ class Override:
     occupancy: str | None
     latency: str | None
     chains: bool | None
+    one_pipe: bool | None
     where: str | None
 
 

@@ -230,7 +230,7 @@ def vector_cycles(machine: Machine, kind: str, width: int) -> float:
             f'"{kind}" is no kind of element operation', hint="one of " + ", ".join(KINDS)
         )
     return min(
-        timing(machine, name, vl=elements, sew=width, lmul=lmul).occupancy / elements
+        timing(machine, name, vl=elements, sew=width, lmul=lmul).share / elements
         for name in KINDS[kind].vector
         for lmul in LMULS
         for elements in [machine.vlmax(width, lmul)]

@@ -12,7 +12,7 @@ def machine_text(machine: Machine) -> str:
     """TOML that :func:`oxegg.costmodels.load_machine` reads as an equal machine."""
     fields: dict[str, Any] = asdict(machine)
     timing = {
-        row["name"]: {k: row[k] for k in ("occupancy", "latency", "chains")}
+        row["name"]: {k: row[k] for k in ("occupancy", "latency", "chains", "one_pipe")}
         for row in fields.pop("timing")
     }
     tables: dict[str, dict[str, Any]] = {k: v for k, v in fields.items() if isinstance(v, dict)}

@@ -5,6 +5,8 @@ How to read a ``Timing``: an instruction that starts in cycle ``t`` keeps its un
 ``chains``, its first element group, the others following at the producer's pace; a chained
 consumer therefore starts no earlier than
 ``t + latency + max(0, occupancy - consumer's occupancy)``.
+An instruction that only one of several arithmetic pipes executes keeps that pipe for its
+``occupancy``, and of the sequencer's time no more than its ``share``: the others go on.
 Memory operands are taken to lie in the scratchpad.
 """
 
@@ -37,12 +39,22 @@ ENGINE_NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Unit, cycles that the unit is kept, cycles to the result, and chaining; see above."""
+    """Unit, cycles that the unit is kept, cycles to the result, and chaining; see above.
+
+    ``pipes`` is the number of pipes among which the unit's time is divided: 1 unless the
+    instruction occupies one of several.
+    """
 
     unit: str
     occupancy: int
     latency: int
     chains: bool
+    pipes: int = 1
+
+    @property
+    def share(self) -> int:
+        """Cycles of the unit's time that the instruction takes from others."""
+        return -(-self.occupancy // self.pipes)
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class _Row:
     occupancy: Callable[[Mapping[str, int]], int]
     latency: Callable[[Mapping[str, int]], int]
     chains: bool
+    one_pipe: bool
     where: str | None
 
 
@@ -114,7 +127,8 @@ def _timing(
             f"the timing of {name} can't be computed: {error!r}", where=row.where
         ) from error
     unit = _unit(machine, instruction, row.unit)
-    return Timing(unit, max(1, occupancy), max(1, latency), row.chains)
+    pipes = machine.pipes if row.one_pipe else 1
+    return Timing(unit, max(1, occupancy), max(1, latency), row.chains, pipes)
 
 
 def _unit(machine: Machine, instruction: Instruction, unit: str) -> str:
@@ -145,7 +159,7 @@ def full_tile(machine: Machine) -> TileShape:
 @lru_cache(maxsize=1 << 14)
 def _row(machine: Machine, instruction: Instruction) -> _Row:
     default = CLASSES[instruction.timing]
-    own = Override(instruction.timing, None, None, default.chains, None)
+    own = Override(instruction.timing, None, None, default.chains, False, None)
     for override in machine.timing:
         if override.name == instruction.timing:
             own = _replaced(own, override)
@@ -158,6 +172,7 @@ def _row(machine: Machine, instruction: Instruction) -> _Row:
         occupancy=compile_formula(own.occupancy or default.occupancy)[0],
         latency=compile_formula(own.latency or default.latency)[0],
         chains=bool(own.chains),
+        one_pipe=bool(own.one_pipe),
         where=own.where,
     )
 
@@ -169,6 +184,7 @@ def _replaced(old: Override, new: Override) -> Override:
         new.occupancy or old.occupancy,
         new.latency or old.latency,
         old.chains if new.chains is None else new.chains,
+        old.one_pipe if new.one_pipe is None else new.one_pipe,
         new.where,
     )
 

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 
 VECTOR_UNITS = ("VA", "VF", "VL", "VS")
 """Sequencers of the vector unit: arithmetic, floats where they have their own, loads, stores."""
+FIRST_PIPE = "VA1"
+"""The pipe for what only one of several arithmetic pipes executes."""
 ELEMENT_MOVES = frozenset({"vmv_to_scalar", "vmv_from_scalar"})
 """Classes whose float instructions are moves, which the integer sequencer does."""
 

@@ -24,6 +24,7 @@ class Step:
 
     unit: str
     occupancy: int
+    share: int
     latency: int
     chains: bool
     is_vector: bool
@@ -49,6 +50,7 @@ def step(operation: Operation, machine: Machine) -> Step:
     return Step(
         cost.unit,
         cost.occupancy,
+        cost.share,
         cost.latency,
         cost.chains,
         is_vector,

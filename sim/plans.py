@@ -37,6 +37,8 @@ class Plan:
     unit: str
     copies: int
     occupancy: int
+    share: int
+    """Of the unit's time; less than ``occupancy`` where other pipes go on meanwhile."""
     latency: int
     chains: bool
     reads: tuple[int, ...]
@@ -130,6 +132,7 @@ def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) 
         unit=cost.unit,
         copies=unit_copies(machine, cost.unit),
         occupancy=cost.occupancy * TICKS,
+        share=cost.share * TICKS,
         latency=cost.latency * TICKS,
         chains=cost.chains,
         reads=scalar_registers(decoded, reads=True),

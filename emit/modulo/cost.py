@@ -9,7 +9,7 @@ later than the schedule says.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from oxegg.costmodels import Machine, unit_copies
+from oxegg.costmodels import FIRST_PIPE, Machine, unit_copies
 from oxegg.emit.effects import PSEUDO
 from oxegg.emit.modulo.addresses import touches_memory
 from oxegg.emit.modulo.graph import Usage
@@ -61,7 +61,10 @@ def usages(
     for one in costs:
         step = one.step
         capacity[step.unit] = unit_copies(machine, step.unit)
-        row = [Usage(step.unit, one.delay, step.occupancy)]
+        row = [Usage(step.unit, one.delay, step.share)]
+        if step.share < step.occupancy:
+            capacity[FIRST_PIPE] = 1
+            row.append(Usage(FIRST_PIPE, one.delay, step.occupancy))
         if step.is_vector:
             capacity[QUEUE] = 1
             row.append(Usage(QUEUE, 1, 1))
