@@ -95,7 +95,7 @@ def iteration_bounds(machine: Machine, level: Level) -> Mapping[str, Fraction]:
             (Fraction(cycle.latency, cycle.distance) for cycle in level.recurrences),
             default=Fraction(0),
         ),
-        "dispatch": Fraction(dispatched),
+        "dispatch": Fraction(dispatched, machine.dispatch_width),
         "issue": Fraction(issued, machine.issue_width),
         "memory": Fraction(level.dram_bytes) / Fraction(machine.dram_bytes_per_cycle),
     }

@@ -227,6 +227,11 @@ class Machine:
         return self.scalar.issue_width
 
     @property
+    def dispatch_width(self) -> int:
+        """Instructions per cycle for the vector unit and the other engines: a queue lets one go."""
+        return 1 if self.vector.queue_cycles else self.issue_width
+
+    @property
     def spm_bytes(self) -> int:
         """Capacity of the scratchpad."""
         return self.spm.bytes

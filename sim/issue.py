@@ -64,12 +64,14 @@ def _vector(board: Scoreboard, plan: Plan, new_lines: int | None, event: Event |
     depth = board.costs.queue_depth
     if len(board.queue) >= depth:
         board.wait(board.queue[-depth], "queue")
-    last = board.queue[-1] if board.queue else 0
+    last, width = board.queue[-1] if board.queue else 0, board.costs.dispatch_width
+    if len(board.queue) >= width:
+        last = max(last, board.queue[-width] + TICKS)
     free = board.units.setdefault(plan.unit, [0] * plan.copies)
     one_pipe = plan.share < plan.occupancy
     pipe = board.units.setdefault(FIRST_PIPE, [0]) if one_pipe else free
     ready = max(min(free), min(pipe))
-    dequeued = max(board.now + board.costs.queue_cycles, last + TICKS, ready)
+    dequeued = max(board.now + board.costs.queue_cycles, last, ready)
     board.queue = [*board.queue[-depth + 1 :], dequeued] if depth > 1 else [dequeued]
     start = max(dequeued, board.hazards(plan))
     start, occupancy, latency = board.memory_time(plan, new_lines, start)

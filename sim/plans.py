@@ -63,6 +63,7 @@ class Costs:
 
     width: int
     queue_depth: int
+    dispatch_width: int
     taken: int
     mispredict: int
     line: int
@@ -82,6 +83,7 @@ def costs(machine: Machine) -> Costs:
     return Costs(
         width=machine.issue_width,
         queue_depth=machine.vector.queue_depth,
+        dispatch_width=machine.dispatch_width,
         taken=machine.scalar.branch_taken * TICKS,
         mispredict=machine.scalar.branch_mispredict * TICKS,
         line=ceil(LINE * TICKS / machine.dram_bytes_per_cycle),

@@ -1,10 +1,11 @@
 """The in-order scoreboard: what every instruction of a pass over a block waits for and leaves.
 
 The scalar core issues up to ``width`` instructions per cycle in order. A vector instruction enters
-a command queue (the core waits while it is full), leaves it in order, at most one per cycle, for
-its sequencer - arithmetic, load or store - which it keeps until its last element group has been
-issued. A consumer of a chaining producer starts ``latency`` after it, later if it would otherwise
-finish first; behind any other producer it waits for the whole result.
+a command queue (the core waits while it is full), leaves it in order, at most one per cycle (on a
+core that issues them in place, ``width`` of them), for its sequencer - arithmetic, load or store -
+which it keeps until its last element group has been issued. A consumer of a chaining producer
+starts ``latency`` after it, later if it would otherwise finish first; behind any other producer it
+waits for the whole result.
 
 Memory: scratchpad accesses take the latency of their class. Elsewhere the first touch of each
 64-byte line takes the DRAM latency and its share of the DRAM channel; all later touches cost
@@ -143,6 +144,8 @@ class Scoreboard:
     def times(self) -> Times:
         """The relative state for the next block."""
         now = self.now
+        # What starts in the cycle of its issue counts against others in that cycle.
+        since = now if self.costs.queue_cycles else now - TICKS
         return Times(
             slot=self.slot,
             scalar=after(self.scalar, now),
@@ -167,7 +170,7 @@ class Scoreboard:
                     if reader.end > now
                 )
             ),
-            queue=tuple(tick - now for tick in self.queue if tick > now),
+            queue=tuple(tick - now for tick in self.queue if tick > since),
             channel=max(0, self.channel - now),
             vector_loads=max(0, self.vector_loads - now),
             vector_stores=max(0, self.vector_stores - now),

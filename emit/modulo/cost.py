@@ -66,7 +66,7 @@ def usages(
             capacity[FIRST_PIPE] = 1
             row.append(Usage(FIRST_PIPE, one.delay, step.occupancy))
         if step.is_vector:
-            capacity[QUEUE] = 1
+            capacity[QUEUE] = machine.dispatch_width
             row.append(Usage(QUEUE, 1, 1))
         rows.append(row)
     vector = {(c.memory, True) for c in costs if c.step.is_vector}

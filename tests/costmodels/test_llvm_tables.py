@@ -1,4 +1,7 @@
-"""The X60's vector times against llvm-mca's tables: every instruction that LLVM prices by vtype."""
+"""Vector times against llvm-mca's tables, for every instruction that LLVM prices by vtype.
+
+The X60's occupancies and latencies, and which of the X390's two arithmetic pipes execute what.
+"""
 
 import re
 import shutil
@@ -54,16 +57,21 @@ def cases() -> Iterator[Case]:
                     yield record, sew, lmul
 
 
-def test_the_x60_has_the_times_of_llvm() -> None:
-    machine, found = load_machine("x60"), list(cases())
+def tables(core: str, found: list[Case]) -> tuple[str, str]:
+    """What llvm-mca prints of instructions: their times, and the units that they take."""
     text = "".join(
         f"# LLVM-MCA-RISCV-LMUL M{lmul}\n# LLVM-MCA-RISCV-SEW E{sew}\n{assembly(record)}\n"
         for record, sew, lmul in found
     )
-    command = [MCA, "-mtriple=riscv64", "-mcpu=spacemit-x60", "-mattr=+v,+zvfh",
-               "-instruction-tables"]  # fmt: skip
+    command = [MCA, "-mtriple=riscv64", f"-mcpu={core}", "-mattr=+v,+zvfh", "-instruction-tables"]
     run = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
-    table = run.stdout.partition("Resources:")[0]
+    times, _, units = run.stdout.partition("Resources:")
+    return times, units.partition("by instruction:")[2]
+
+
+def test_the_x60_has_the_times_of_llvm() -> None:
+    machine, found = load_machine("x60"), list(cases())
+    table, _ = tables("spacemit-x60", found)
     rows = re.findall(r"^ +\d+ +(\d+) +([\d.]+) .*\t", table, re.MULTILINE)
     assert len(rows) == len(found) > 4000
     wrong: list[str] = []
@@ -73,4 +81,24 @@ def test_the_x60_has_the_times_of_llvm() -> None:
         delay = cost.latency if record.memory != "store" else int(latency)
         if (cost.occupancy, delay) != (float(occupancy), int(latency)):
             wrong.append(f"{record.name} e{sew} m{lmul}: {cost}, LLVM {occupancy} {latency}")
+    assert wrong == []
+
+
+def test_the_x390_has_the_pipes_of_llvm() -> None:
+    machine = load_machine("x390")
+    # Floats of 64 bits are computed an element at a time there.
+    found = [
+        (record, sew, lmul)
+        for record, sew, lmul in cases()
+        if record.memory is None and not (record.is_float and sew == 64)
+    ]
+    _, units = tables("sifive-x390", found)
+    first, second = 4, 5
+    rows = [line.split() for line in units.splitlines() if "\t" in line]
+    assert len(rows) == len(found) > 3500
+    wrong: list[str] = []
+    for (record, sew, lmul), row in zip(found, rows, strict=True):
+        cost = timing(machine, record.name, vl=machine.vlmax(sew, lmul), sew=sew, lmul=lmul)
+        if (cost.pipes == 2) != (row[second] == "-"):
+            wrong.append(f"{record.name} e{sew} m{lmul}: {cost}, LLVM {row[first : second + 1]}")
     assert wrong == []

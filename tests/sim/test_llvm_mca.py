@@ -28,10 +28,6 @@ MCA = "llvm-mca-22"
 CORES = {"x280": "sifive-x280", "x390": "sifive-x390", "x60": "spacemit-x60"}
 ROUNDS = 100
 SCRATCHPAD = 1 << 25
-# Reasons: docs/machines.md, "Instruction times".
-OUTSIDE = {
-    ("expf_1024", "x390"): "vfmin and vfmax occupy both pipes here, one in LLVM",
-}
 
 pytestmark = [
     pytest.mark.slow,
@@ -133,12 +129,7 @@ def roomy(name: str) -> Machine:
 
 @pytest.mark.parametrize("name", CORES)
 @pytest.mark.parametrize("row", load_suite(), ids=lambda row: row.name)
-def test_hot_loop_of_a_suite_kernel(
-    row: SuiteRow, name: str, request: pytest.FixtureRequest
-) -> None:
-    if (row.name, name) in OUTSIDE:
-        # Another schedule of the same loop may lie inside.
-        request.applymarker(pytest.mark.xfail(reason=OUTSIDE[row.name, name], strict=False))
+def test_hot_loop_of_a_suite_kernel(row: SuiteRow, name: str) -> None:
     compiled = compile_kernel(row.lower(), machine=roomy(name), place="spm", peers=())
     runner = compiled.search.best.runner
     result = runner.call(timing_inputs(compiled.kernel), timing=True)

@@ -62,6 +62,26 @@ def test_a_full_queue_blocks_the_scalar_core():
     assert "queue" not in short.stalls
 
 
+def test_what_one_pipe_executes_leaves_the_other_to_others():
+    def rounds(*names: str) -> int:
+        lines: list[Line] = [(name, 8 + 4 * (i % 2), 16, 20) for i, name in enumerate(names)]
+        return sum(sign * cycles(_vector(lines * count), machine="x390")
+                   for sign, count in ((1, 20), (-1, 10)))  # fmt: skip
+
+    # LMUL 4 occupies a pipe for 8 cycles and an idle one; two pipes take turns.
+    assert rounds("vfadd.vv", "vfadd.vv") == 10 * 9
+    assert rounds("vfmin.vv", "vfmin.vv") == 10 * 18
+    assert rounds("vfmin.vv", "vfadd.vv") == 10 * 9
+
+
+def test_a_core_without_a_queue_starts_as_many_vector_instructions_as_it_issues():
+    # Both occupy their sequencers for one cycle.
+    lines: list[Line] = [("vmul.vv", 8, 16, 17), ("vfmul.vv", 9, 18, 19), ("vmul.vv", 10, 16, 17),
+                         ("vfmul.vv", 11, 18, 19)]  # fmt: skip
+    rounds = [cycles(_vector(lines * count, lmul=1), machine="x60") for count in (10, 20)]
+    assert rounds[1] - rounds[0] == 10 * 2
+
+
 def test_moves_to_scalar_registers_serialise():
     parallel = cycles(_vector([("vadd.vv", 8, 12, 16), ("addi", 6, 0, 1)]))
     serial = cycles(_vector([("vadd.vv", 8, 12, 16), ("vmv.x.s", 6, 8), ("addi", 6, 0, 1)]))
