@@ -11,9 +11,7 @@ x, y, c = variables("x y c")
 
 SIGNED, UNSIGNED = (I8, I16, I32, I64), (U8, U16, U32, U64)
 WIDER: dict[ElementType, ElementType] = {
-    narrow: wide
-    for kinds in (SIGNED, UNSIGNED)
-    for narrow, wide in pairwise(kinds)
+    narrow: wide for kinds in (SIGNED, UNSIGNED) for narrow, wide in pairwise(kinds)
 }
 
 

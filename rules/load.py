@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import linecache
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from oxegg.errors import RuleError
-from oxegg.rules import all_rules
+from oxegg.rules import FAMILIES, all_rules
 from oxegg.rules.pattern import Family, Rule
 from oxegg.rules.wellformed import check_rules
 
@@ -21,24 +23,23 @@ def load_rules(path: str | Path) -> list[Rule]:
     """
     file = Path(path)
     if not file.is_file():
-        raise RuleError("there is no such rule file", where=str(path))
+        raise RuleError("there is no such rule file", where=str(path),
+                        hint="`oxegg rules new mine.absorb` writes one")  # fmt: skip
     name = f"oxegg_rules_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise RuleError("a rule file is a Python module", where=str(path))
+        raise RuleError("a rule file is a Python module", where=str(path),
+                        hint="its name ends in .py")  # fmt: skip
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    linecache.checkcache()
     try:
         spec.loader.exec_module(module)
-    except RuleError:
-        raise
-    except Exception as error:
-        raise RuleError(
-            f"the rule file fails: {type(error).__name__}: {error}", where=_line(error, path)
-        ) from error
-    rules = [
-        row for value in vars(module).values() if isinstance(value, Family) for row in value.rules
-    ]
+    except (Exception, SystemExit) as error:
+        raise _failure(error, file) from error
+    families = {id(value): value for value in vars(module).values() if isinstance(value, Family)}
+    own = (family for family in families.values() if family not in FAMILIES.values())
+    rules = [row for family in own for row in family.rules]
     if not rules:
         raise RuleError("the file defines no rules", where=str(path),
                         hint='write FAMILY = Family("mine") and FAMILY.rule(...)')  # fmt: skip
@@ -56,13 +57,28 @@ def load_all(paths: Sequence[str | Path]) -> list[Rule]:
     return found
 
 
-def _line(error: Exception, path: str | Path) -> str:
-    """The last line of the file itself that the error came through."""
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
+def _failure(error: BaseException, file: Path) -> RuleError:
+    """What ended a rule file, with the line that it came through and a caret."""
+    message = f"the rule file fails: {type(error).__name__}: {error}"
+    hint = "`oxegg rules new mine.absorb` writes a file that runs"
+    if isinstance(error, RuleError):
+        message, hint = error.message, error.hint or hint
     if isinstance(error, SyntaxError):
-        line = error.lineno or line
-    return f"{path}:{line}" if line else str(path)
+        message = f"the rule file fails: {type(error).__name__}: {error.msg}"
+    place, line, column = _place(error, file)
+    source = linecache.getline(place, line).rstrip() if line else ""
+    if source:
+        indent = len(source) - len(source.lstrip())
+        message += f"\n    {source.lstrip()}\n    {' ' * max(column - indent, 0)}^"
+    return RuleError(message, where=f"{place}:{line}" if line else place, hint=hint)
+
+
+def _place(error: BaseException, file: Path) -> tuple[str, int, int]:
+    """File, line and column (from 0): of bad syntax, else where the rule file was left last."""
+    if isinstance(error, SyntaxError):
+        return error.filename or str(file), error.lineno or 0, (error.offset or 1) - 1
+    line, column = 0, 0
+    for frame in traceback.extract_tb(error.__traceback__):
+        if Path(frame.filename) == file.absolute():
+            line, column = frame.lineno or 0, frame.colno or 0
+    return str(file), line, column

@@ -10,16 +10,19 @@ evaluator can refute the rule and the formulas by which a solver proves it (:mod
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from oxegg.errors import RuleError
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BOOL, ElementType
 
 Kind = Literal["exact", "real", "approx"]
+Phase = Literal["algebra", "elementary"]
+_NAME = re.compile(r"[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class Rule:
     when: tuple[Condition, ...] = ()
     both: bool = False  # also from right to left
     error_ulps: float = 0.0  # kind "approx" or "real": stated error of the right side
-    phase: Literal["algebra", "elementary"] = "algebra"
+    phase: Phase = "algebra"
     where: str | None = field(default=None, compare=False)
 
     @property
@@ -139,9 +142,18 @@ class Family:
         when: Sequence[Condition] = (),
         both: bool = False,
         error_ulps: float = 0.0,
-        phase: Literal["algebra", "elementary"] = "algebra",
+        phase: Phase = "algebra",
     ) -> None:
-        """Add a row; :func:`oxegg.rules.wellformed.check_row` says whether it is well-formed."""
+        """Add a row; :func:`oxegg.rules.wellformed.check_row` says whether it is well-formed.
+
+        Raises :class:`oxegg.errors.RuleError` for a field that no row could have.
+        """
+        _named(f"{self.name}.{name}")
+        _one_of("kind", kind, get_args(Kind))
+        _one_of("phase", phase, get_args(Phase))
+        _all_are("types", types, ElementType, "types=INTEGERS, or types=(F32,)")
+        _all_are("when", when, Condition, 'when=(independent(x, "k"),)')
+        _patterns(left, right)
         self.rules.append(
             Rule(
                 f"{self.name}.{name}", left, right, kind, tuple(types), doc, tuple(when), both,
@@ -151,19 +163,28 @@ class Family:
 
 
 def variables(names: str) -> tuple[Variable, ...]:
+    """One variable per word."""
+    for name in names.split():
+        if not name.isidentifier():
+            raise RuleError(f"{name!r} is no name for a variable", hint='variables("x y")')
     return tuple(Variable(name) for name in names.split())
 
 
 def constant(value: float | int | bool, type_: ElementType | None = None) -> Constant:
+    if not _is_number(value):
+        raise RuleError(f"{value!r} is no number", hint="constant(2), constant(0.5)")
     return Constant(value, type_)
 
 
 def apply(operator: str, *children: Pattern, of: ElementType | None = None) -> Apply:
     """A pointwise operation; ``of`` fixes the operand type (default: the rule's type)."""
     if operator not in OPERATIONS:
-        raise RuleError(f"unknown operation {operator}", hint="see oxegg/ir/operations.py")
+        raise RuleError(f"no semantics for the operation {operator}",
+                        hint="each operation is one row of oxegg/ir/operations.py")  # fmt: skip
     if len(children) != OPERATIONS[operator].arity:
-        raise RuleError(f"{operator} takes {OPERATIONS[operator].arity} operands")
+        raise RuleError(f"{operator} takes {OPERATIONS[operator].arity} operands,"
+                        f" not {len(children)}", hint='apply("fma", x, y, z)')  # fmt: skip
+    _patterns(*children)
     type_ = BOOL if OPERATIONS[operator].types == "bool" else of
     return Apply(operator, children, of, type_)
 
@@ -184,14 +205,58 @@ def independent(variable: Variable, axis: str) -> Condition:
     return Condition("independent", variable.name, axis)
 
 
-def names_in(pattern: Pattern) -> set[str]:
-    """Variables and axis variables of a pattern."""
+def variables_in(pattern: Pattern) -> set[str]:
     if isinstance(pattern, Variable):
         return {pattern.name}
-    if isinstance(pattern, Apply):
-        inner = set[str]().union(*(names_in(child) for child in pattern.children))
-        return inner | ({pattern.axis} if pattern.axis else set())
-    return set()
+    children = pattern.children if isinstance(pattern, Apply) else ()
+    return set[str]().union(*map(variables_in, children))
+
+
+def axes_in(pattern: Pattern) -> set[str]:
+    """The axes that a pattern reduces over."""
+    if not isinstance(pattern, Apply):
+        return set()
+    own = {pattern.axis} if pattern.axis else set[str]()
+    return own.union(*map(axes_in, pattern.children))
+
+
+def names_in(pattern: Pattern) -> set[str]:
+    """Variables and axis variables of a pattern."""
+    return variables_in(pattern) | axes_in(pattern)
+
+
+# ------------------------------------------------------------------ what rule files get wrong
+
+
+def _patterns(*values: object) -> None:
+    for value in values:
+        if isinstance(value, bool):
+            raise RuleError(f"{value} is no pattern",
+                            hint='comparisons are operations: apply("eq", x, y)')  # fmt: skip
+        if not isinstance(value, Pattern):
+            number = f"constant({value})" if _is_number(value) else "constant(1)"
+            raise RuleError(f"{value!r} is no pattern", hint=f"numbers are written {number}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _named(name: object) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise RuleError(f"{name!r} is no name for a rule",
+                        hint="letters, digits and dashes: mine.add-zero")  # fmt: skip
+
+
+def _one_of(what: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise RuleError(f"{what}={value!r} is not known", hint=f"{what} is {' or '.join(allowed)}")
+
+
+def _all_are(what: str, values: object, kind: type, example: str) -> None:
+    listed: list[object] = list(values) if isinstance(values, Iterable) else [values]  # pyright: ignore
+    if not isinstance(values, Iterable) or not all(isinstance(value, kind) for value in listed):
+        raise RuleError(f"{what}={values!s} is no sequence of {kind.__name__}s", hint=example)
 
 
 _HELPERS = ("rule", "_rule")

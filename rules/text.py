@@ -17,7 +17,7 @@ _TIGHTEST = 9
 
 @dataclass
 class _Writer:
-    """Text so far, and where each variable stands in it."""
+    """Text so far, and where each variable, operation and constant stands in it."""
 
     text: str = ""
     places: dict[str, int] = field(default_factory=dict[str, int])
@@ -30,19 +30,19 @@ class _Writer:
         if isinstance(pattern, Variable):
             self.name(pattern.name)
         elif isinstance(pattern, Constant):
-            self.text += (
-                f"{pattern.value:g}" if isinstance(pattern.value, float) else str(pattern.value)
-            )
+            self.name(constant_text(pattern))
         elif isinstance(pattern, Apply):
             self._apply(pattern, outside)
 
     def _apply(self, pattern: Apply, outside: int) -> None:
         infix = INFIX.get(pattern.operator)
-        if infix is not None:
+        if infix is not None and len(pattern.children) == 2:
             symbol, level = infix
             self.text += "(" * (level < outside)
             self.write(pattern.children[0], level)
-            self.text += f" {symbol} "
+            self.text += " "
+            self.places.setdefault(pattern.operator, len(self.text))
+            self.text += f"{symbol} "
             self.write(pattern.children[1], level + 1)
             self.text += ")" * (level < outside)
         elif pattern.operator in PREFIX:
@@ -55,7 +55,8 @@ class _Writer:
         operand, to = pattern.operand_type, pattern.type
         converts = pattern.operator in ("convert", "to_int", "bitcast")
         of = f"[{operand or 'T'}->{to or 'T'}]" if converts else ""
-        self.text += f"{pattern.operator}{of}("
+        self.name(pattern.operator)
+        self.text += f"{of}("
         if pattern.axis:
             self.name(pattern.axis)
             self.text += ", "
@@ -63,6 +64,10 @@ class _Writer:
             self.text += ", " * (number > 0)
             self.write(child)
         self.text += ")"
+
+
+def constant_text(pattern: Constant) -> str:
+    return f"{pattern.value:g}" if isinstance(pattern.value, float) else str(pattern.value)
 
 
 def pattern_text(pattern: Pattern) -> str:
@@ -76,11 +81,16 @@ def rule_text(rule: Rule) -> str:
     return f"{pattern_text(rule.left)}  {'<->' if rule.both else '->'}  {pattern_text(rule.right)}"
 
 
-def pointed(left: Pattern, right: Pattern, name: str, *, at_right: bool) -> str:
-    """The rule on one line, and under it a caret at the first ``name`` of one side."""
+def pointed(left: Pattern, right: Pattern, name: str, *, at_right: bool | None = None) -> str:
+    """The rule on one line, and under it a caret at the first ``name``.
+
+    ``at_right`` says in which side to look, None for the left one if it stands there.
+    """
     first, second = _Writer(), _Writer()
     first.write(left)
     second.write(right)
+    if at_right is None:
+        at_right = name not in first.places and name in second.places
     arrow = "  ->  "
     offset = len(first.text) + len(arrow) if at_right else 0
     place = (second if at_right else first).places.get(name, 0)

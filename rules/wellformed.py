@@ -6,14 +6,26 @@ A row is refused with its file and line, the rule as text, a caret under the cul
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 from oxegg.errors import RuleError
 from oxegg.ir.operations import OPERATIONS, REDUCTIONS
-from oxegg.ir.types import BOOL, ElementType
-from oxegg.rules.pattern import Apply, Constant, Pattern, Rule, Variable, names_in
-from oxegg.rules.text import pattern_text, pointed
+from oxegg.ir.types import BOOL, ElementType, bits_to_value, value_to_bits
+from oxegg.rules.pattern import (
+    Apply,
+    Constant,
+    Pattern,
+    Rule,
+    Variable,
+    axes_in,
+    names_in,
+    variables_in,
+)
+from oxegg.rules.text import constant_text, pattern_text, pointed
 
 Side = tuple[Pattern, Pattern]
+DEEPEST = 100
+"""Operations inside each other in a pattern; oxegg's own rows have up to 35."""
 
 
 def check_rules(rules: Sequence[Rule], others: Iterable[Rule] = ()) -> None:
@@ -41,11 +53,19 @@ def check_row(rule: Rule) -> None:
         raise _error(rule, "no types", hint="say types=INTEGERS, or types=(F32,)")
     if not rule.doc:
         raise _error(rule, "no doc", hint="state the algebra in doc=")
+    if rule.kind == "approx" and not rule.error_ulps > 0:
+        raise _error(rule, "an approximation of unstated error", hint="state it: error_ulps=2")
+    if max(depth(rule.left), depth(rule.right)) > DEEPEST:
+        raise RuleError(f"rule {rule.name}: a side nests more than {DEEPEST} deep",
+                        where=rule.where, hint="make several rules of it")  # fmt: skip
+    if rule.left == rule.right:
+        raise _error(rule, "both sides are the same", hint="it would match and change nothing")
     for left, right in _directions(rule):
         _check_left(rule, left, right)
         _check_bound(rule, left, right)
     for pattern in (rule.left, rule.right):
         _check_semantics(rule, pattern)
+    _check_axes(rule)
     for type_ in rule.types:
         variable_types(rule, type_)
 
@@ -61,7 +81,7 @@ def _check_left(rule: Rule, left: Pattern, right: Pattern) -> None:
     raise _error(
         rule,
         f"the left side is a bare {what}",
-        (left, right, pattern_text(left), False),
+        sides=(left, right),
         hint="it would match every term: write the rule for the operation around it",
     )
 
@@ -72,7 +92,9 @@ def _check_bound(rule: Rule, left: Pattern, right: Pattern) -> None:
         raise _error(
             rule,
             f"`{name}` on the right side is not bound on the left",
-            (left, right, name, True),
+            name,
+            sides=(left, right),
+            at_right=True,
             hint=f"the left side binds {', '.join(sorted(bound)) or 'nothing'}",
         )
     for condition in rule.when:
@@ -81,7 +103,7 @@ def _check_bound(rule: Rule, left: Pattern, right: Pattern) -> None:
                 rule,
                 f"the condition {condition.name}({condition.variable}, {condition.axis}) is about"
                 f" `{name}`, which the left side doesn't bind",
-                (left, right, "", False),
+                sides=(left, right),
                 hint=f"the left side binds {', '.join(sorted(bound))}",
             )
 
@@ -92,13 +114,30 @@ def _check_semantics(rule: Rule, pattern: Pattern) -> None:
     name, reduces = pattern.operator.removeprefix("reduce."), pattern.axis is not None
     if name not in (REDUCTIONS if reduces else OPERATIONS):
         kind = "reduction" if reduces else "operation"
-        raise _error(rule, f"no semantics for the {kind} {name}",
+        raise _error(rule, f"no semantics for the {kind} {name}", pattern.operator,
                      hint="each operation is one row of oxegg/ir/operations.py")  # fmt: skip
     if not reduces and len(pattern.children) != OPERATIONS[name].arity:
         raise _error(rule, f"{name} takes {OPERATIONS[name].arity} operands,"
-                     f" not {len(pattern.children)}")  # fmt: skip
+                     f" not {len(pattern.children)}", pattern.operator)  # fmt: skip
     for child in pattern.children:
         _check_semantics(rule, child)
+
+
+def depth(pattern: Pattern) -> int:
+    """How many operations stand inside each other, counted as far as ``DEEPEST`` and one more."""
+    layer, levels = {id(pattern): pattern}, 0
+    while layer and levels <= DEEPEST:
+        levels += 1
+        operations = [p for p in layer.values() if isinstance(p, Apply)]
+        layer = {id(child): child for p in operations for child in p.children}
+    return levels
+
+
+def _check_axes(rule: Rule) -> None:
+    sides = (rule.left, rule.right)
+    for name in sorted(set[str]().union(*map(axes_in, sides)) & variables_in(rule.left)):
+        raise _error(rule, f"`{name}` is an axis and a variable", name,
+                     hint='name the axis otherwise: reduce("add", "k", x)')  # fmt: skip
 
 
 def variable_types(rule: Rule, type_: ElementType) -> dict[str, ElementType]:
@@ -111,7 +150,7 @@ def variable_types(rule: Rule, type_: ElementType) -> dict[str, ElementType]:
     right = _infer(rule, rule.right, type_, left, found)
     if left is not right:
         raise _error(rule, f"at {type_} the left side is {left}, the right side {right}",
-                     (rule.left, rule.right, "", True))  # fmt: skip
+                     at_right=True, hint="give both sides one type: convert, or of=")  # fmt: skip
     return found
 
 
@@ -144,8 +183,7 @@ def _infer(
         own = found.setdefault(pattern.name, wanted or type_)
         if wanted is not None and own is not wanted:
             raise _error(rule, f"at {type_} `{pattern.name}` is {own} and {wanted}",
-                         (rule.left, rule.right, pattern.name, False),
-                         hint="say the operand type where it isn't the rule's own: of=")  # fmt: skip
+                         pattern.name, hint="say the operand type where it isn't the rule's own: of=")  # fmt: skip
         return own
     if isinstance(pattern, Constant):
         own = pattern.type or wanted or type_
@@ -154,26 +192,32 @@ def _infer(
     assert isinstance(pattern, Apply)
     operand = pattern.operand_type or type_
     if not pattern.axis and not OPERATIONS[pattern.operator].accepts(operand):
-        raise _error(rule, f"{pattern.operator} is not defined on {operand}")
+        raise _error(rule, f"{pattern.operator} is not defined on {operand}", pattern.operator,
+                     hint=f"leave {operand} out of types=")  # fmt: skip
     for child, of in zip(pattern.children, operand_types(pattern, type_), strict=True):
         inner = _infer(rule, child, type_, of, found)
         if inner is not of:
             raise _error(rule, f"at {type_} {pattern.operator} asks for {of}, "
-                         f"but {pattern_text(child)} is {inner}")  # fmt: skip
+                         f"but {pattern_text(child)} is {inner}", pattern.operator,
+                         hint="say the operand type where it isn't the rule's own: of=")  # fmt: skip
     result = result_type(pattern, type_)
     if pattern.operator == "bitcast" and result.bits != operand.bits:
-        raise _error(rule, f"at {type_} bitcast changes the width: {operand} to {result}")
+        raise _error(rule, f"at {type_} bitcast changes the width: {operand} to {result}",
+                     pattern.operator, hint="convert changes widths")  # fmt: skip
     return result
 
 
 def _check_constant(rule: Rule, pattern: Constant, type_: ElementType) -> None:
     value = pattern.value
-    if type_.is_float or (type_ is BOOL and value in (0, 1)):
-        return
-    if value == int(value) and type_.minimum <= value <= type_.maximum:
-        return
-    raise _error(rule, f"the constant {value} is no {type_}",
-                 hint="leave that type out of types=")  # fmt: skip
+    if type_.is_float:  # infinities and NaN are meant; too large a number isn't
+        fits = not isfinite(value) or isfinite(bits_to_value(value_to_bits(value, type_), type_))
+    elif type_ is BOOL:
+        fits = value in (0, 1)
+    else:
+        fits = isfinite(value) and value == int(value) and type_.minimum <= value <= type_.maximum
+    if not fits:
+        raise _error(rule, f"the constant {constant_text(pattern)} is no {type_}",
+                     constant_text(pattern), hint="leave that type out of types=")  # fmt: skip
 
 
 def _keys(rule: Rule) -> list[tuple[object, ...]]:
@@ -199,18 +243,20 @@ def _shape(pattern: Pattern, names: dict[str, str]) -> object:
 
 
 def _duplicate(rule: Rule, other: Rule) -> RuleError:
-    return _error(rule, f"says the same as {other.name}", (rule.left, rule.right, "", False),
+    return _error(rule, f"says the same as {other.name}",
                   hint=f"the other one stands in {other.where}; remove one of them")  # fmt: skip
 
 
 def _error(
     rule: Rule,
     message: str,
-    pointer: tuple[Pattern, Pattern, str, bool] | None = None,
+    culprit: str = "",
+    *,
+    sides: Side | None = None,
+    at_right: bool | None = None,
     hint: str | None = None,
 ) -> RuleError:
-    shown = ""
-    if pointer is not None:
-        left, right, name, at_right = pointer
-        shown = "\n" + pointed(left, right, name, at_right=at_right)
-    return RuleError(f"rule {rule.name}: {message}{shown}", where=rule.where, hint=hint)
+    """The rule as text under the message, with a caret at ``culprit`` or where a side begins."""
+    left, right = sides or (rule.left, rule.right)
+    shown = pointed(left, right, culprit, at_right=at_right)
+    return RuleError(f"rule {rule.name}: {message}\n{shown}", where=rule.where, hint=hint)

@@ -146,9 +146,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     """One input of one rule: the values of both sides."""
-    from oxegg.rule_lab.instances import POINTS, both_sides, instantiate, same
-    from oxegg.rule_lab.ladder import Counterexample
-    from oxegg.rule_lab.messages import refutation
+    from oxegg.rule_lab.instances import POINTS, both_sides, instantiate
+    from oxegg.rule_lab.ladder import differing
+    from oxegg.rule_lab.messages import refutation, value_text
 
     names = [word for word in arguments.names if "=" not in word]
     given = dict(word.split("=", 1) for word in arguments.names if "=" in word)
@@ -162,12 +162,12 @@ def _replay(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{rule.name} has the variables {', '.join(wanted)}")
     arrays = {name: _input(name, given[name], of) for name, of in wanted.items()}
     sides = instantiate(rule, type_, {POINTS: 1})
-    left, right = both_sides(sides, arrays)
-    if same(left, right).all():
-        show(f"{rule.name} holds there: both sides are {left[0]}")
+    found = differing(rule, type_, sides, arrays)
+    if found is None:
+        left, right = both_sides(sides, arrays)
+        show(f"{rule.name} holds there: {value_text(left[0])} and {value_text(right[0])}")
         return 0
-    inputs = {name: value[0] for name, value in arrays.items()}
-    show(refutation(rule, type_, Counterexample(inputs, left[0], right[0], 1)))
+    show(refutation(rule, type_, found))
     return REFUTED
 
 

@@ -46,29 +46,36 @@ def _cover(arguments: argparse.Namespace) -> int:
     from oxegg.rule_lab import coverage
 
     more = load_all(arguments.rules)
-    uses: dict[str, coverage.Use] = {}
+    found = coverage.Coverage()
     sources = list(_sources(arguments.kernels))
     with progress("compiling") as tick:
         for number, (source, name) in enumerate(sources):
             tick(number, len(sources), name or "")
-            coverage.note(uses, oxegg.compile(
+            compiled = oxegg.compile(
                 source, kernel=name, machine=arguments.machine, effort=arguments.effort, peers=(),
-                rules=arguments.rules))  # fmt: skip
+                rules=arguments.rules)  # fmt: skip
+            found.note(compiled, more)
     rules = [*all_rules(), *more]
     if arguments.alone:
-        coverage.try_alone(uses, rules)
-    rows = coverage.table(rules, uses)
+        coverage.try_alone(found, rules)
+    rows = coverage.table(rules, found)
     if put_json(rows, arguments.json):
         return 0
-    shown = [_cells(row) for row in rows if row["matches"] or row["alone"] is not None]
-    columns = ("rule", "matches", "in kernels", "needed by", "alone")
-    if arguments.md:
-        show(*("| " + " | ".join(line) + " |" for line in (columns, ("---",) * 5, *shown)))
-    else:
-        show(table(columns, shown))
-    idle = sum(not row["matches"] for row in rows)
-    show(f"{idle} of {len(rows)} rules never matched on these {len(sources)} kernels")
+    columns = ("rule", "matches", "in kernels", "productive in", "needed by")
+    idle = ("idle rule", "which no kernel has", "matches alone")
+    _show_table(arguments.md, columns, [_cells(row) for row in rows if row["matches"]])
+    if arguments.alone:
+        _show_table(arguments.md, idle, [_idle_cells(row) for row in rows if not row["matches"]])
+    count = sum(not row["matches"] for row in rows)
+    show(f"{count} of {len(rows)} rules never matched on these {len(sources)} kernels")
     return 0
+
+
+def _show_table(md: bool, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if md:
+        show(*("| " + " | ".join(r) + " |" for r in (columns, ["---"] * len(columns), *rows)), "")
+    else:
+        show(table(columns, rows), "")
 
 
 def _sources(words: Sequence[str]) -> Iterator[tuple[Any, str | None]]:
@@ -89,8 +96,13 @@ def _sources(words: Sequence[str]) -> Iterator[tuple[Any, str | None]]:
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     needed = row["needed_by"]
     some = " ".join(needed[:3]) + (f" and {len(needed) - 3} more" if len(needed) > 3 else "")
-    alone = {None: "", True: "yes", False: "no"}[row["alone"]]
-    return row["rule"], f"{row['matches']:,}", str(row["kernels"]), some, alone
+    counts = (f"{row[column]:,}" for column in ("matches", "kernels", "productive"))
+    return row["rule"], *counts, some
+
+
+def _idle_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    missing = row["missing"] or "(all of it occurs, but not in this form)"
+    return row["rule"], missing, "yes" if row["alone"] else "no"
 
 
 def _blame(arguments: argparse.Namespace) -> int:

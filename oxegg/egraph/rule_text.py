@@ -109,15 +109,19 @@ class _Builder:
         return self.names[key]
 
 
-def rule_texts(rule: Rule, type_: ElementType) -> str:
-    """The egglog rule(s) of one instance; a two-way row gives two."""
+def rule_texts(rule: Rule, type_: ElementType, ruleset: str | None = None) -> str:
+    """The egglog rule(s) of one instance; a two-way row gives two. Its phase is its ruleset."""
     sides = [(rule.left, rule.right, "")]
     if rule.both:
         sides.append((rule.right, rule.left, "<-"))
-    return "\n".join(_one_way(rule, left, right, type_, mark) for left, right, mark in sides)
+    chosen = ruleset or rule.phase
+    texts = (_one_way(rule, left, right, type_, mark, chosen) for left, right, mark in sides)
+    return "\n".join(texts)
 
 
-def _one_way(rule: Rule, left: Pattern, right: Pattern, type_: ElementType, mark: str) -> str:
+def _one_way(
+    rule: Rule, left: Pattern, right: Pattern, type_: ElementType, mark: str, ruleset: str
+) -> str:
     if not isinstance(left, Apply):
         raise RuleError(f"rule {rule.name}: the side that is matched must be an operation")
     atoms = [f"(= e {match_text(left, type_, type_)})"]
@@ -128,4 +132,4 @@ def _one_way(rule: Rule, left: Pattern, right: Pattern, type_: ElementType, mark
     result = builder.build(right, type_)
     name = f"{rule.name}{mark}@{type_}"
     actions = " ".join([*builder.lets, f"(union e {result})"])
-    return f'(rule ({" ".join(atoms)}) ({actions}) :ruleset {rule.phase} :name "{name}")'
+    return f'(rule ({" ".join(atoms)}) ({actions}) :ruleset {ruleset} :name "{name}")'

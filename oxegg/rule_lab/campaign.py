@@ -15,6 +15,8 @@ from oxegg.rules.pattern import Rule
 
 Tick = Callable[[int, int, str], None]
 Kind = Literal["rule", "vector", "scalar"]
+CHUNK, RENEWED = 4, 200
+"""Tasks given out at once, and in a worker's life: the solver's memory only grows."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ def _parallel(
             yield function(task)
         return
     # Workers start before the solver is loaded: each has a context of its own.
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        for done, result in enumerate(pool.imap_unordered(function, tasks, chunksize=4)):
+    context = multiprocessing.get_context("fork")
+    with context.Pool(jobs, maxtasksperchild=RENEWED // CHUNK) as pool:
+        for done, result in enumerate(pool.imap_unordered(function, tasks, chunksize=CHUNK)):
             tick(done + 1, len(tasks), "")
             yield result
 

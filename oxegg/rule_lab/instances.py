@@ -12,7 +12,7 @@ import numpy.typing as npt
 from oxegg.ir import Axis, Term, const, evaluate, input_, iota, pointwise, reduce
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BOOL, I32, ElementType
-from oxegg.rules.pattern import Apply, Constant, Pattern, Rule, Variable, names_in
+from oxegg.rules.pattern import Apply, Constant, Pattern, Rule, Variable, axes_in
 from oxegg.rules.wellformed import operand_types, variable_types
 
 Array = npt.NDArray[Any]
@@ -30,8 +30,7 @@ class Sides:
 
 def axes_of(rule: Rule) -> tuple[str, ...]:
     """The axes that a rule reduces over, in order of name."""
-    variables = {name for side in (rule.left, rule.right) for name in _variables(side)}
-    return tuple(sorted((names_in(rule.left) | names_in(rule.right)) - variables))
+    return tuple(sorted(axes_in(rule.left) | axes_in(rule.right)))
 
 
 def instantiate(rule: Rule, type_: ElementType, sizes: Mapping[str, int]) -> Sides:
@@ -82,13 +81,6 @@ def along(term: Term, axis: Axis) -> Term:
         return term
     always = pointwise("eq", iota(axis, I32), iota(axis, I32))
     return pointwise("select", always, term, term)
-
-
-def _variables(pattern: Pattern) -> set[str]:
-    if isinstance(pattern, Variable):
-        return {pattern.name}
-    children = pattern.children if isinstance(pattern, Apply) else ()
-    return set[str]().union(*map(_variables, children))
 
 
 def random_inputs(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from oxegg.ir import Term
 from oxegg.ir.types import BOOL, ElementType
 from oxegg.rule_lab.accuracy import accuracy, states_accuracy
 from oxegg.rule_lab.instances import (
@@ -88,9 +90,15 @@ def judge(
         return Judgement(Evidence(key, "refuted", "a test", tested.samples), tested.failure)
     if tested.exhaustive:
         return Judgement(Evidence(key, "exhaustive", "every input", tested.samples))
-    answer, how = prove(rule, type_, seconds=seconds)
+    answer, how, found = prove(rule, type_, seconds=seconds)
     if answer == "proved":
         return Judgement(Evidence(key, "proved", how, tested.samples, prover))
+    if answer == "vacuous":
+        return Judgement(Evidence(key, "refuted", how, tested.samples, prover))
+    # A row that states an error is no identity. In an exact row the solver tells NaNs apart that
+    # count as one: its example then shows no difference.
+    if answer == "refuted" and not rule.error_ulps and (found or rule.kind != "exact"):
+        return Judgement(Evidence(key, "refuted", how, tested.samples, prover), found)
     return Judgement(Evidence(key, "tested", f"{_method(rule)}; {how}", tested.samples, prover))
 
 
@@ -112,9 +120,8 @@ def check(rule: Rule, type_: ElementType, *, points: int) -> Tested:
         if sum(term.type.bits for term in sides.inputs) <= MOST_BITS:
             return _check_everything(rule, type_)
     sides = instantiate(rule, type_, {**sizes, POINTS: points})
-    compare = _exactly if rule.kind == "exact" else _nearly
     failures = (
-        compare(rule, type_, sides, random_inputs(sides, seed, special=flag, positive=not seed))
+        differing(rule, type_, sides, random_inputs(sides, seed, special=flag, positive=not seed))
         for seed, flag in enumerate((rule.kind == "exact", False))
     )
     return Tested(2 * points, False, next((f for f in failures if f is not None), None))
@@ -134,7 +141,7 @@ def _check_everything(rule: Rule, type_: ElementType) -> Tested:
         else:
             raw = pattern.astype(f"u{term.type.bytes}")
             arrays[term.attributes[0]] = raw.view(term.type.numpy)
-    return Tested(count, True, _exactly(rule, type_, sides, arrays))
+    return Tested(count, True, _exactly(sides, arrays))
 
 
 def _check_accuracy(rule: Rule, type_: ElementType, samples: int) -> Tested:
@@ -147,10 +154,14 @@ def _check_accuracy(rule: Rule, type_: ElementType, samples: int) -> Tested:
     return Tested(found.samples, found.exhaustive, failure)
 
 
-def _exactly(
+def differing(
     rule: Rule, type_: ElementType, sides: Sides, arrays: Mapping[str, Array]
 ) -> Counterexample | None:
-    del rule, type_
+    """Where the sides differ: in any bit for kind "exact", else by more than rounding."""
+    return _exactly(sides, arrays) if rule.kind == "exact" else _nearly(rule, type_, sides, arrays)
+
+
+def _exactly(sides: Sides, arrays: Mapping[str, Array]) -> Counterexample | None:
     left, right = both_sides(sides, arrays)
     return _first(sides, arrays, ~same(left, right), left, right)
 
@@ -161,13 +172,20 @@ def _nearly(
     """Equal over the reals: what rounding changes is small against the operands."""
     left, right = both_sides(sides, arrays)
     wide = [v.astype(np.float64) for v in (left, right)]
-    largest = max(float(np.abs(a.astype(np.float64)).max(initial=1)) for a in arrays.values())
     roundings = _TOLERANCE + 4 * rule.error_ulps
     with np.errstate(invalid="ignore"):
-        scale = np.maximum(np.abs(wide[0]), largest**2)
+        scale = np.maximum(np.abs(wide[0]), _operands(sides, arrays) ** 2)
         wrong = np.abs(wide[0] - wide[1]) > roundings * type_.unit_roundoff * scale
         wrong |= np.isnan(wide[0]) != np.isnan(wide[1])
     return _first(sides, arrays, wrong & np.isfinite(wide[0]), left, right)
+
+
+def _operands(sides: Sides, arrays: Mapping[str, Array]) -> Array:
+    """The largest operand of each point (at least 1), in the layout of the results."""
+    magnitudes = [np.abs(array.astype(np.float64)) for array in arrays.values()]
+    largest = [m.max(axis=tuple(range(m.ndim - 1)), initial=1) for m in magnitudes]
+    axes = sorted({*sides.left.axes, *sides.right.axes}, key=lambda a: a.name)
+    return np.max(largest, axis=0).reshape([-1 if a.name == POINTS else 1 for a in axes])
 
 
 def _first(
@@ -200,22 +218,48 @@ def shapes(rule: Rule) -> Iterator[dict[str, int]]:
         yield {**dict(zip(names, sizes, strict=True)), POINTS: 1}
 
 
-def prove(rule: Rule, type_: ElementType, *, seconds: float) -> tuple[str, str]:
-    """Rungs 5 and 6: the solver's answer at every shape, and how it was reached."""
+def prove(
+    rule: Rule, type_: ElementType, *, seconds: float
+) -> tuple[str, str, Counterexample | None]:
+    """Rungs 5 and 6: the solver's answer at every shape, how it was reached, and what refutes it.
+
+    The solver's example is run by the reference; None where that sees no difference.
+    """
     from oxegg.rule_lab.proof import prove_sides
 
     world = "to the bit" if rule.kind == "exact" else "over the reals"
     for sizes in shapes(rule):
-        found = prove_sides(instantiate(rule, type_, sizes), rule.kind, seconds=seconds)
+        sides = instantiate(rule, type_, sizes)
+        limit = seconds * math.prod(sizes.values())  # larger shapes, longer formulas
+        found = prove_sides(sides, rule.kind, seconds=limit, both=rule.both)
         if found.answer != "proved":
             reason = {
-                "unknown": f"solver undecided after {seconds:g} s",
+                "unknown": f"solver undecided after {limit:g} s",
                 "no semantics": "the solver has no formula for it",
                 "refuted": f"not an identity {world}",
+                "vacuous": "no input gives the left side a meaning",
             }[found.answer]
-            return found.answer, reason
+            model = found.counterexample
+            return found.answer, reason, _replayed(sides, model) if model is not None else None
     where = "every shape up to 4 per axis, symbolic elements, " if axes_of(rule) else ""
-    return "proved", f"z3, {where}{world}"
+    return "proved", f"z3, {where}{world}", None
+
+
+@np.errstate(all="ignore")
+def _replayed(sides: Sides, model: Mapping[str, int]) -> Counterexample | None:
+    """The solver's example, if the reference gives different bits on it, too."""
+    arrays = {term.attributes[0]: _from_model(term, model) for term in sides.inputs}
+    return _exactly(sides, arrays)
+
+
+def _from_model(term: Term, model: Mapping[str, int]) -> Array:
+    name, layout = term.attributes[:2]
+    shape = [axis.size for axis in layout]
+    stored = np.dtype(np.bool_) if term.type is BOOL else np.dtype(f"u{term.type.bytes}")
+    bits = np.zeros(shape, stored)
+    for place in np.ndindex(*shape):
+        bits[place] = model.get(name + "".join(f".{i}" for i in place), 0)
+    return bits.view(term.type.numpy)
 
 
 @cache

@@ -8,6 +8,7 @@ import numpy as np
 
 from oxegg.ir.types import ElementType
 from oxegg.rule_lab.ladder import Counterexample
+from oxegg.rules.evidence import FILE, evidence_file
 from oxegg.rules.pattern import Rule
 from oxegg.rules.text import pattern_text, rule_text
 from oxegg.rules.wellformed import variable_types
@@ -19,25 +20,32 @@ def refutation(rule: Rule, type_: ElementType, found: Counterexample) -> str:
         f"{rule.where}: refuted: {rule.name} is wrong at {type_}",
         f"    {rule_text(rule)}",
     ]
-    shown = ", ".join(f"{name} = {_value(value)}" for name, value in found.inputs.items())
+    shown = ", ".join(f"{name} = {value_text(value)}" for name, value in found.inputs.items())
     lines.append(f"  counterexample   {shown}")
     sides = {f"left   {pattern_text(rule.left)}": found.left,
              f"right  {pattern_text(rule.right)}": found.right}  # fmt: skip
     width = max(len(side) for side in sides)
     for side, value in sides.items():
-        lines.append(f"    {side:<{width}}  = {_value(value)}")
+        lines.append(f"    {side:<{width}}  = {value_text(value)}")
     lines.append(f"  hint: {_hint(rule, found)}")
-    replay = " ".join(f"{name}={_plain(value)}" for name, value in found.inputs.items())
     if all(np.ndim(value) == 0 for value in found.inputs.values()):
-        lines.append(f"      replay: oxegg rules check {rule.name} --at {type_} {replay}")
+        words = [f"{name}={_plain(value)}" for name, value in found.inputs.items()]
+        replay = " ".join([rule.name, "--at", type_.name, *words, *_option(rule)])
+        lines.append(f"      replay: oxegg rules check {replay}")
     return "\n".join(lines)
 
 
-def _value(value: Any) -> str:
+def _option(rule: Rule) -> list[str]:
+    """What loads the row, if it isn't one of oxegg's."""
+    file = (rule.where or "").rpartition(":")[0]
+    return [] if evidence_file(rule) == FILE else ["--rules", file]
+
+
+def value_text(value: Any) -> str:
     """Bits and number: ``0xff (-1)``."""
     array = np.asarray(value)
     if array.ndim:
-        return "[" + ", ".join(_value(v) for v in array) + "]"
+        return "[" + ", ".join(value_text(v) for v in array) + "]"
     if array.dtype.kind in "SU" or array.dtype == object:
         return str(value)
     if array.dtype == np.bool_:

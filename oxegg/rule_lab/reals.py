@@ -5,7 +5,7 @@
 
 Floats are reals without rounding, infinities or NaN; conversions between float formats are the
 identity. What a term needs to mean anything (divisors that aren't 0, roots of what isn't negative)
-is collected as assumptions: the equality is proved where both sides are defined.
+is collected: the equality is proved where the left side has a meaning, and so has the right one.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ def constant(value: float | int | bool, type_: ElementType) -> Value:
 
 @dataclass
 class RealAlgebra:
-    """Builds formulas and remembers what they assume."""
+    """Builds formulas; ``assumptions`` hold of its functions, ``needs`` of meaningful operands."""
 
     assumptions: list[Value] = field(default_factory=list[Value])
+    needs: list[Value] = field(default_factory=list[Value])
 
     def apply(self, name: str, of: ElementType, to: ElementType, operands: list[Value]) -> Value:
         if name == "select":
@@ -72,7 +73,7 @@ class RealAlgebra:
 
     def divide(self, of: ElementType, x: Value, y: Value) -> Value:
         del of
-        self.assumptions.append(y != 0)
+        self.needs.append(y != 0)
         return x / y
 
     def reciprocal(self, of: ElementType, x: Value) -> Value:
@@ -81,7 +82,8 @@ class RealAlgebra:
     def sqrt(self, of: ElementType, x: Value) -> Value:
         del of
         root = self.function("sqrt", x)
-        self.assumptions += [x >= 0, root >= 0, root * root == x]
+        self.needs.append(x >= 0)
+        self.assumptions.append(z3.Implies(x >= 0, z3.And(root >= 0, root * root == x)))
         return root
 
     def rsqrt(self, of: ElementType, x: Value) -> Value:

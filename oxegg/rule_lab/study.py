@@ -23,7 +23,16 @@ from oxegg.ir.types import ElementType
 from oxegg.rule_lab.instances import POINTS, instantiate, random_inputs
 from oxegg.rule_lab.ladder import check, prove
 from oxegg.rules import all_rules
-from oxegg.rules.pattern import Apply, Family, Pattern, Rule, Variable, constant, variables
+from oxegg.rules.pattern import (
+    Apply,
+    Family,
+    Pattern,
+    Rule,
+    axes_in,
+    constant,
+    variables,
+    variables_in,
+)
 from oxegg.rules.text import pattern_text
 from oxegg.rules.wellformed import variable_types
 from oxegg.search.saturation import allowed_rules
@@ -107,7 +116,7 @@ def implied(rule: Rule, type_: ElementType, others: Sequence[Rule]) -> list[str]
         name: terms.node("input", (name, (Axis(POINTS, 2),), of))
         for name, of in variable_types(rule, type_).items()
     }
-    axes = {c.axis for c in rule.when} | _axes(rule.left)
+    axes = {c.axis for c in rule.when} | axes_in(rule.left)
     free = {(c.variable, c.axis) for c in rule.when}
     for axis in axes:
         bound[axis] = Axis(axis, 3)
@@ -120,13 +129,6 @@ def implied(rule: Rule, type_: ElementType, others: Sequence[Rule]) -> list[str]
     instances: list[Instance] = [(r, t) for r in others if r.name != rule.name for t in r.types]
     found = connect(terms, [sides], instances, seconds=5.0, rounds=4, most=2000)
     return explain(found, [sides])[0].rules if found.equal else None
-
-
-def _axes(pattern: Pattern) -> set[str]:
-    if not isinstance(pattern, Apply):
-        return set()
-    own = {pattern.axis} if pattern.axis else set[str]()
-    return own.union(*(_axes(child) for child in pattern.children))
 
 
 # ------------------------------------------------------------------ mining
@@ -155,7 +157,7 @@ def mine(
         for left in larger:
             if made == most:
                 return
-            if not isinstance(left, Apply) or not _names(right) <= _names(left):
+            if not isinstance(left, Apply) or not variables_in(right) <= variables_in(left):
                 continue
             name = f"candidate-{made + 1}"
             family.rule(name, left, right, kind="exact", types=(type_,), doc=_doc(left, right))
@@ -178,15 +180,8 @@ def _applied(
 ) -> Iterator[Pattern]:
     for name in operators:
         for operands in itertools.product(*(first, second, second)[: OPERATIONS[name].arity]):
-            if any(_names(operand) for operand in operands):
+            if any(variables_in(operand) for operand in operands):
                 yield Apply(name, tuple(operands))
-
-
-def _names(pattern: Pattern) -> set[str]:
-    if isinstance(pattern, Variable):
-        return {pattern.name}
-    children = pattern.children if isinstance(pattern, Apply) else ()
-    return set[str]().union(*map(_names, children))
 
 
 def _values(pattern: Pattern, type_: ElementType) -> bytes | None:

@@ -17,9 +17,14 @@ Point = Mapping[Axis, int]
 
 
 class World(Protocol):
-    """What numbers are: bit patterns or reals; ``assumptions`` is what a proof takes as given."""
+    """What numbers are: bit patterns or reals.
+
+    ``assumptions`` is what a proof takes as given, ``needs`` what the terms built so far need to
+    mean anything.
+    """
 
     assumptions: list[Value]
+    needs: list[Value]
 
     def symbol(self, name: str, type_: ElementType) -> tuple[Value, Value]: ...
     def constant(self, value: float | int | bool, type_: ElementType) -> Value: ...
@@ -36,6 +41,7 @@ class Bits:
 
     def __init__(self) -> None:
         self.assumptions: list[Value] = []
+        self.needs: list[Value] = []
 
     def symbol(self, name: str, type_: ElementType) -> tuple[Value, Value]:
         """An unknown value, and the bits that it is made of."""

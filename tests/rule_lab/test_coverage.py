@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oxegg.cli import main
-from oxegg.rule_lab.coverage import Use, try_alone
+from oxegg.rule_lab.coverage import Coverage, try_alone
 from oxegg.rules import all_rules
 
 
@@ -19,17 +19,20 @@ def test_the_command_counts_matches_and_needs(tmp_path: Path) -> None:
     assert len(rows) == len(all_rules())
     assert rows["algebra.fma"]["matches"] > 0
     assert rows["algebra.fma"]["needed_by"] == ["saxpy_64"]
-    assert rows["integers.abs-int"]["matches"] == 0
+    assert rows["algebra.fma"]["productive"] == 1
+    assert rows["integers.abs-int"]["matches"] == rows["integers.abs-int"]["productive"] == 0
+    assert rows["algebra.fma"]["missing"] is None
+    assert rows["integers.abs-int"]["missing"] == "abs"
 
 
 def test_a_sample_of_rules_matches_on_their_own_left_sides() -> None:
-    uses: dict[str, Use] = {}
-    try_alone(uses, all_rules()[::60])
-    assert [name for name, use in uses.items() if not use.alone] == []
+    found = Coverage()
+    try_alone(found, all_rules()[::60])
+    assert [name for name, use in found.uses.items() if not use.alone] == []
 
 
 @pytest.mark.slow
 def test_every_rule_matches_on_its_own_left_side() -> None:
-    uses: dict[str, Use] = {}
-    try_alone(uses, all_rules())
-    assert [name for name, use in uses.items() if not use.alone] == []
+    found = Coverage()
+    try_alone(found, all_rules())
+    assert [name for name, use in found.uses.items() if not use.alone] == []

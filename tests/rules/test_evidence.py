@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from oxegg.errors import RuleError
-from oxegg.ir.types import F32, I8, U8
+from oxegg.ir.types import BF16, F32, FLOATS, I8, I32, U8, ElementType
 from oxegg.rule_lab.campaign import engine_subjects, prove_all, rule_subjects
-from oxegg.rule_lab.ladder import judge, prove, prover_digest
+from oxegg.rule_lab.ladder import check, judge, prove, prover_digest
 from oxegg.rules import all_rules, evidence
 from oxegg.rules.evidence import LEAST_TESTS, Evidence, current, digest, kept, sufficient
 from oxegg.rules.load import load_rules
@@ -87,6 +88,10 @@ def test_a_digest_depends_on_sides_class_and_meaning(monkeypatch: pytest.MonkeyP
         (reduce("add", "k", x * y), x * reduce("add", "k", y),
          {"when": (independent(x, "k"),)}, "proved"),
         (apply("max", x, -x), apply("abs", x), {}, "proved"),
+        # Over the reals the right side means something wherever the left one does.
+        (x + y, x / y * y + y, {"types": (F32,), "kind": "real"}, "refuted"),
+        (x / y * y + y, x + y, {"types": (F32,), "kind": "real"}, "proved"),
+        (x / (y - y), x, {"types": (F32,), "kind": "real"}, "vacuous"),
     ],
 )  # fmt: skip
 def test_proofs(left: object, right: object, more: dict[str, object], answer: str) -> None:
@@ -100,6 +105,30 @@ def test_a_wrong_rule_is_judged_with_a_counterexample() -> None:
     assert judgement.evidence.verdict == "refuted"
     assert judgement.counterexample is not None
     assert int(judgement.counterexample.inputs["x"]) == -1  # the smallest
+
+
+@pytest.mark.parametrize(
+    ("odd", "types", "kind"),
+    [(123_456, I32, "exact"), (1234.5, F32, "exact"), (1232, BF16, "real")],
+)
+def test_what_only_the_solver_finds_is_refuted(
+    odd: float, types: ElementType, kind: Literal["exact", "real"]
+) -> None:
+    """Wrong at one input of 2^32: tests go by, and the verdict isn't "tested"."""
+    wrong = apply("select", apply("eq", x, constant(odd)), x, x - y)
+    row = rule(x - y, wrong, kind=kind, types=(types,))
+    assert check(row, types, points=1000).failure is None
+    judgement = judge(row, types, prover=prover_digest(), seconds=5)
+    assert judgement.evidence.verdict == "refuted"
+    if kind == "exact":  # over the reals, rounding may hide the difference
+        assert judgement.counterexample is not None
+        assert float(judgement.counterexample.inputs["x"]) == odd
+
+
+def test_signs_are_seen_at_every_format() -> None:
+    """A tolerance that goes by the largest operand of all points would swallow this at bf16."""
+    row = rule(x - y, y - x, kind="real", types=FLOATS)
+    assert all(check(row, type_, points=500).failure for type_ in FLOATS)
 
 
 def test_evidence_for_a_file_of_my_own(tmp_path: Path) -> None:
