@@ -148,7 +148,7 @@ class Family:
 
         Raises :class:`oxegg.errors.RuleError` for a field that no row could have.
         """
-        _named(f"{self.name}.{name}")
+        check_name(f"{self.name}.{name}")
         _one_of("kind", kind, get_args(Kind))
         _one_of("phase", phase, get_args(Phase))
         _all_are("types", types, ElementType, "types=INTEGERS, or types=(F32,)")
@@ -242,7 +242,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-def _named(name: object) -> None:
+def check_name(name: object) -> None:
+    """Raises :class:`oxegg.errors.RuleError` for what can't be a rule's full name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise RuleError(f"{name!r} is no name for a rule",
                         hint="letters, digits and dashes: mine.add-zero")  # fmt: skip

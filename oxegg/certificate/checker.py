@@ -83,7 +83,8 @@ def _check_step(
         return
     rule = rules.get(step.by)
     if rule is None:
-        raise VerificationError(f"there is no rule {step.by}")
+        raise VerificationError(f"there is no rule {step.by}",
+                                hint="compiled with a file of your own? --rules FILE")  # fmt: skip
     if KINDS[rule.kind] > KINDS[mode]:
         raise VerificationError(f"mode {mode} doesn't allow {rule.name}, which is {rule.kind}")
     type_ = TYPES[step.type]

@@ -34,6 +34,12 @@ from oxegg.verify import check, input_sets
 
 Array = npt.NDArray[Any]
 FORMAT = 3
+REPORTED = (
+    "kernel", "machine", "mode", "place", "cycles", "instructions", "extraction", "loops", "checks",
+    "error_over_bound", "assumptions",
+)  # fmt: skip
+"""The fields that a certificate repeats from the report."""
+UNPROVED = "none"  # in place of a verdict
 NAME, MACHINE_FILE = "certificate.json", "machine.toml"
 MOST_SETS = 3  # input sets that a re-check runs
 APPROXIMATION_ULPS = 16
@@ -77,7 +83,8 @@ def check_folder(folder: Path, rule_files: Sequence[str] = ()) -> list[Finding]:
         for part in _PARTS:
             findings.append(part(folder, certificate, rule_files))
     except VerificationError as error:
-        raise VerificationError(error.message, where=error.where or str(file)) from error
+        where = error.where or str(file)
+        raise VerificationError(error.message, where=where, hint=error.hint) from error
     except (KeyError, TypeError, ValueError, AttributeError, OxeggError) as error:
         raise VerificationError(f"the certificate is garbled: {error}", where=str(file)) from error
     return findings
@@ -118,9 +125,10 @@ def _chain(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[st
     used = check_chains(proof, _sources(kernel, terms), terms, rules, mode)
     if used != sorted([*proof["rules"], *proof["laws"]]):
         raise VerificationError("the chain uses other rules than it says")
-    steps = sum(bool(step.get("by")) for chain in proof["chains"] for step in chain)
-    _evidence(proof["evidence"], rules, mode)
-    return Finding("rules", f"{steps} steps by {len(used)} rules lead from kernel to program")
+    named = [step for chain in proof["chains"] for step in chain if step.get("by")]
+    instances = {f"{step['by']}@{step['type']}" for step in named if "type" in step}
+    _evidence(instances, proof["evidence"], rules, mode)
+    return Finding("rules", f"{len(named)} steps by {len(used)} rules lead from kernel to program")
 
 
 def _sources(kernel: Kernel, terms: Terms) -> list[Node]:
@@ -128,10 +136,18 @@ def _sources(kernel: Kernel, terms: Terms) -> list[Node]:
     return terms.of([pointwise("convert", v, to=U8) if v.type is BOOL else v for v in values])
 
 
-def _evidence(recorded: Mapping[str, Any], rules: Mapping[str, Rule], mode: str) -> None:
+def _evidence(
+    used: set[str], recorded: Mapping[str, Any], rules: Mapping[str, Rule], mode: str
+) -> None:
+    if used != set(recorded):
+        others = ", ".join(sorted(used ^ set(recorded)))
+        raise VerificationError(f"rules of the chain and evidence don't match: {others}")
     for name, row in recorded.items():
         rule_name, _, type_ = name.rpartition("@")
         rule = rules[rule_name]
+        if row["verdict"] == UNPROVED:
+            raise VerificationError(f"{name} was used without evidence",
+                                    hint="compiled with --unproved")  # fmt: skip
         found = current(rule, TYPES[type_])
         if found is None or (found.digest, found.verdict) != (row["digest"], row["verdict"]):
             raise VerificationError(f"the evidence for {name} is not what the rules have now")
@@ -142,9 +158,13 @@ def _evidence(recorded: Mapping[str, Any], rules: Mapping[str, Rule], mode: str)
 def _bounds(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
     del rule_files
     report = json.loads((folder / "report.json").read_text())
-    for field in ("kernel", "machine", "mode", "place", "cycles", "instructions", "extraction"):
+    for field in REPORTED:
         if report[field] != certificate[field]:
             raise VerificationError(f"report.json says something else about {field}")
+    for loop in certificate["loops"]:
+        ii, bound, status = (loop[field] for field in ("ii", "bound", "status"))
+        if None not in (ii, bound) and (bound > ii or (status == "optimal" and bound != ii)):
+            raise VerificationError(f"loop {loop['label']}: {ii} cycles, bound {bound}, {status}")
     extraction = certificate["extraction"]
     cost, bound = extraction["cost"], extraction["bound"]
     if bound is not None and bound > cost * (1 + 1e-9):

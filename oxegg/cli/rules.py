@@ -1,7 +1,6 @@
 """``oxegg rules``: the rule lab."""
 
 import argparse
-import importlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from oxegg.ir.types import TYPES, ElementType
 from oxegg.rules import all_rules
 from oxegg.rules.evidence import current
 from oxegg.rules.load import load_all
-from oxegg.rules.pattern import Rule
+from oxegg.rules.pattern import Rule, check_name
 from oxegg.rules.text import rule_text
 from oxegg.rules.wellformed import check_rules, variable_types
 
@@ -26,7 +25,7 @@ EXAMPLE = """\
   oxegg rules check --rules my_rules.py
   oxegg rules prove algebra.factor-int
   oxegg rules check integers.abs-int --at i8 x=0x80"""
-REFUTED, UNKNOWN = 1, 3
+REFUTED, REFUSED, UNKNOWN = 1, 2, 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--unproved", action="store_true", help="only without proof or exhaustion")
     listing.add_argument("--md", action="store_true", help="as a Markdown table")
     checker = verb("check", "well-formed, and right on corner and random values", _check)
-    checker.add_argument("names", nargs="*", metavar="NAME|x=VALUE")
-    checker.add_argument("--at", metavar="TYPE", help="replay one input at this type")
+    checker.add_argument("names", nargs="*", metavar="NAME")
+    checker.add_argument(
+        "--at", nargs="+", metavar=("TYPE", "x=VALUE"), help="replay one input at this type"
+    )
     prover = verb("prove", "evidence for rules and instruction selection, kept in a file", _prove)
     prover.add_argument("names", nargs="*", metavar="NAME")
     prover.add_argument("--timeout", type=duration, default=10.0, metavar="S", help="per question")
@@ -150,10 +151,12 @@ def _replay(arguments: argparse.Namespace) -> int:
     from oxegg.rule_lab.ladder import differing
     from oxegg.rule_lab.messages import refutation, value_text
 
-    names = [word for word in arguments.names if "=" not in word]
-    given = dict(word.split("=", 1) for word in arguments.names if "=" in word)
+    at, *values = arguments.at
+    words = [*arguments.names, *values]
+    names = [word for word in words if "=" not in word]
+    given = dict(word.split("=", 1) for word in words if "=" in word)
     (rule, *others) = selected(names, arguments.rules)
-    type_ = TYPES.get(arguments.at)
+    type_ = TYPES.get(at)
     if others or not names or type_ is None or type_ not in rule.types:
         raise UsageError("a replay needs one rule, and one of its types",
                          hint="oxegg rules check integers.abs-int --at i8 x=0x80")  # fmt: skip
@@ -259,8 +262,9 @@ rule = FAMILY.rule
 x, y, z = variables("x y z")
 '''
 _ROW = """
-rule("{name}", (x | y) & x, x, kind="exact", types=INTEGERS, doc="(x | y) & x = x")
+rule("{name}", {left}, {right}, kind="exact", types=INTEGERS, doc="{left} = {right}")
 """
+_EXAMPLES = (("(x | y) & x", "x"), ("-(x - y)", "y - x"), ("(x & y) | x", "x"), ("x ^ y ^ y", "x"))
 _TEST = '''"""Rules of {file}: right on corner values, and proved."""
 
 from oxegg.rule_lab.ladder import check, prove
@@ -282,10 +286,14 @@ def _new(arguments: argparse.Namespace) -> int:
             f"{arguments.name!r} is not FAMILY.NAME", hint="oxegg rules new mine.absorb"
         )
     file = Path(arguments.rules[0] if arguments.rules else f"{family.replace('-', '_')}_rules.py")
-    if file.exists() and any(r.name == arguments.name for r in load_all([file])):
+    check_name(arguments.name)
+    known = load_all([file]) if file.exists() else []
+    if any(r.name == arguments.name for r in known):
         raise UsageError(f"{arguments.name} is already there", where=str(file))
     text = file.read_text() if file.exists() else _HEAD.format(family=family)
-    file.write_text(text + _ROW.format(name=name))
+    # Rows that are not edited yet mustn't say the same.
+    left, right = _EXAMPLES[len(known) % len(_EXAMPLES)]
+    file.write_text(text + _ROW.format(name=name, left=left, right=right))
     identifier = arguments.name.replace(".", "_").replace("-", "_")
     test = file.with_name(f"test_{identifier}.py")
     test.write_text(_TEST.format(file=file, identifier=identifier, full=arguments.name))
@@ -296,24 +304,27 @@ def _new(arguments: argparse.Namespace) -> int:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
-    """Poll modification times; check what changed."""
+    """Poll modification times; check what changed. What the last check found is the exit code."""
     if not arguments.rules:
         raise UsageError("nothing to watch", hint="oxegg rules watch --rules my_rules.py")
     files = [Path(f) for f in arguments.rules]
+    for file in files:
+        if not file.is_file():
+            raise UsageError("there is no such rule file", where=str(file),
+                             hint="`oxegg rules new mine.absorb` writes one")  # fmt: skip
     seen: dict[Path, float] = {}
-    checks = 0
+    checks = status = 0
     while not arguments.times or checks < arguments.times:
         changed = [f for f in files if f.exists() and seen.get(f) != f.stat().st_mtime]
         for file in changed:
             seen[file] = file.stat().st_mtime
             checks += 1
-            importlib.invalidate_caches()
-            _check_file(file)
+            status = _check_file(file)
         time.sleep(0.0 if arguments.times and checks >= arguments.times else 0.3)
-    return 0
+    return status
 
 
-def _check_file(file: Path) -> None:
+def _check_file(file: Path) -> int:
     from oxegg.errors import RuleError
     from oxegg.rule_lab.campaign import check_all
     from oxegg.rule_lab.messages import refutation
@@ -322,7 +333,8 @@ def _check_file(file: Path) -> None:
         rules = load_all([file])
     except RuleError as error:
         show(str(error))
-        return
+        return REFUSED
     failed = [row for row in check_all(rules, jobs=1) if row[2].failure is not None]
     show(*(refutation(r, t, x.failure) for r, t, x in failed if x.failure is not None))
     show(f"{file}: {len(rules)} rules, {len(failed)} instances refuted")
+    return REFUTED if failed else 0

@@ -110,8 +110,8 @@ def _blame(arguments: argparse.Namespace) -> int:
     from oxegg.rule_lab.study import blame
 
     path, name = split_kernel(arguments.kernel)
-    kernel = lower(path, name, {})
-    found = blame(kernel, arguments.mode, load_all(arguments.rules))
+    more = load_all(arguments.rules)
+    found = blame(lower(path, name, {}), arguments.mode, more)
     ranked = sorted(found.without, key=lambda rule: -found.share(rule))
     rows = [
         {"rule": r, "matches": found.whole.matches[r], "rows_without": found.without[r].rows[-1],

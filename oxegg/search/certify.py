@@ -9,7 +9,7 @@ from typing import Any
 
 from oxegg.certificate.chain import Instance, connect, explain, needed
 from oxegg.certificate.document import TermTable, write_chains
-from oxegg.certificate.folder import FORMAT
+from oxegg.certificate.folder import FORMAT, REPORTED, UNPROVED
 from oxegg.certificate.laws import LAWS
 from oxegg.certificate.terms import Terms
 from oxegg.emit.lowering.program import scratch_layout
@@ -82,7 +82,7 @@ def prove_program(found: Search, job: Job) -> dict[str, Any]:
 
 def _evidence(rule: Rule, type_: str) -> dict[str, Any]:
     found = current(rule, TYPES[type_])
-    return asdict(found) if found is not None else {"verdict": "none"}
+    return asdict(found) if found is not None else {"verdict": UNPROVED}
 
 
 def certificate(
@@ -92,25 +92,15 @@ def certificate(
     program = found.best.runner.program
     return {
         "format": FORMAT,
-        "kernel": report["kernel"],
+        **{field: report[field] for field in REPORTED},
         "source": dict(source),
-        "machine": report["machine"],
-        "mode": report["mode"],
-        "place": report["place"],
         "banked": {n: asdict(at) for n, at in sorted(found.best.runner.layouts.items())},
         "text": to_text(found.kernel),
         "scratch_bytes": scratch_layout(program)[1] if program.scratch else 0,
         "scratch_place": found.best.runner.scratch_place,
         "proof": dict(proof),
-        "extraction": report["extraction"],
         "gap": _gap(report["extraction"]),
-        "loops": report["loops"],
-        "cycles": report["cycles"],
-        "instructions": report["instructions"],
-        "checks": report["checks"],
-        "error_over_bound": report["error_over_bound"],
         "seeds": [0],
-        "assumptions": report["assumptions"],
     }
 
 

@@ -13,7 +13,7 @@ from oxegg.errors import LoweringError, RuleError, UsageError
 from oxegg.ir.term import Kernel
 from oxegg.ir.types import ElementType
 from oxegg.rules import FAMILIES, all_rules
-from oxegg.rules.evidence import current, sufficient
+from oxegg.rules.evidence import Evidence, current, sufficient
 from oxegg.rules.load import load_all
 from oxegg.rules.pattern import Rule
 
@@ -89,20 +89,32 @@ def trusted_rules(mode: str, unproved: bool = False) -> Trust:
 def own_rules(files: Sequence[str | Path], mode: str, unproved: bool) -> tuple[Rule, ...]:
     """The rows of rule files, checked, with evidence that suffices for ``mode``.
 
-    Raises :class:`oxegg.errors.RuleError` for a malformed row, and for one without evidence.
+    Raises :class:`oxegg.errors.RuleError` for a malformed row, for one that is refuted, and,
+    unless ``unproved``, for one without evidence.
     """
     rows = load_all(files)
     for rule in rows:
-        for type_ in () if unproved else rule.types:
+        for type_ in rule.types:
             evidence = current(rule, type_)
-            if not sufficient(evidence, mode, rule):
-                found = f"the evidence is {evidence}" if evidence else "there is no evidence"
-                raise RuleError(
-                    f"rule {rule.name} at {type_}: {found}, which mode {mode} doesn't accept",
-                    where=rule.where,
-                    hint="run `oxegg rules prove --rules FILE`, or compile with --unproved",
-                )
+            refuted = evidence is not None and evidence.verdict == "refuted"
+            if refuted or not (unproved or sufficient(evidence, mode, rule)):
+                raise _insufficient(rule, type_, evidence, mode)
     return tuple(rows)
+
+
+def _insufficient(
+    rule: Rule, type_: ElementType, evidence: Evidence | None, mode: str
+) -> RuleError:
+    file = (rule.where or "").rpartition(":")[0]
+    prove = f"`oxegg rules prove --rules {file}`"
+    if evidence is not None and evidence.verdict == "refuted":
+        found, hint = "it is refuted", f"{prove} shows where it is wrong"
+    elif evidence is not None:
+        found = f"the evidence is {evidence}, which mode {mode} doesn't accept"
+        hint = "compile in another mode, or with --unproved"
+    else:
+        found, hint = "there is no evidence", f"run {prove}, or compile with --unproved"
+    return RuleError(f"rule {rule.name} at {type_}: {found}", where=rule.where, hint=hint)
 
 
 def _check_parameters(kernel: Kernel) -> None:

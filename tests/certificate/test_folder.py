@@ -150,6 +150,63 @@ def test_a_forged_step_is_detected(written: Path, tmp_path: Path) -> None:
         check_folder(folder)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("evidence", {}, "evidence don't match"),
+        ("rules", [], "other rules than it says"),
+        ("outputs", [], "another number of results"),
+    ],
+)
+def test_what_a_proof_leaves_out_is_missed(
+    written: Path, tmp_path: Path, field: str, value: Any, message: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(written, folder)
+    proof = json.loads((folder / NAME).read_text())["proof"]
+    reseal(folder, {"proof": {**proof, field: value}})
+    with pytest.raises(VerificationError, match=message):
+        check_folder(folder)
+
+
+def test_a_loop_below_its_bound_is_detected(written: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(written, folder)
+    report = json.loads((folder / "report.json").read_text())
+    loops = [{**loop, "ii": 1, "bound": 2, "status": "optimal"} for loop in report["loops"]]
+    (folder / "report.json").write_text(json.dumps({**report, "loops": loops}))
+    reseal(folder, {"loops": loops})
+    with pytest.raises(VerificationError, match="1 cycles, bound 2"):
+        check_folder(folder)
+
+
+def test_rules_without_evidence_are_named(tmp_path: Path) -> None:
+    """A row of one's own, used unproved: the certificate says so, and doesn't re-check."""
+    rules, source = tmp_path / "my_rules.py", tmp_path / "kernel.py"
+    rules.write_text(
+        "from oxegg.ir.types import INTEGERS\nfrom oxegg.rules.pattern import Family, variables\n"
+        "FAMILY = Family('mine')\nx, y = variables('x y')\n"
+        "FAMILY.rule('absorb', (x | y) & x, x, kind='exact', types=INTEGERS, doc='absorb')\n"
+    )
+    source.write_text(
+        "import numpy as np\nfrom jaxtyping import Int32\nRow = Int32[np.ndarray, 'n=64']\n"
+        "def absorbed(a: Row, b: Row):\n    return (a | b) & a\n"
+    )
+    compiled = oxegg.compile(
+        f"{source}:absorbed", machine="ox-edge", effort="quick", peers=(), rules=[rules],
+        unproved=True,
+    )  # fmt: skip
+    compiled.write(tmp_path / "out")
+    with pytest.raises(VerificationError, match=r"no rule mine\.absorb") as caught:
+        check_folder(tmp_path / "out")
+    assert "--rules" in (caught.value.hint or "")
+    with pytest.raises(VerificationError, match=r"mine\.absorb@i32 was used without evidence"):
+        check_folder(tmp_path / "out", [str(rules)])
+    assert main(["rules", "prove", "--rules", str(rules)]) == 0
+    with pytest.raises(VerificationError, match="without evidence"):  # as compiled
+        check_folder(tmp_path / "out", [str(rules)])
+
+
 def test_a_rule_beyond_the_mode_is_detected(written: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(written, folder)
