@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print whether no row, no match, or the cost kept it out."""
-    from oxegg.rule_lab.stories import why_not
+    from oxegg.rule_lab.absent import why_not
 
     lines = why_not(arguments.folder, arguments.instruction)
     if not put_json(lines, arguments.json):

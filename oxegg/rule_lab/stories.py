@@ -1,9 +1,11 @@
-"""A certificate told as text: the chain of rules, and why an instruction is there or isn't."""
+"""A certificate told as text: the chain of rules, and why an instruction is there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,15 @@ from oxegg.certificate.document import read_step, read_terms
 from oxegg.certificate.folder import MACHINE_FILE, NAME
 from oxegg.certificate.laws import LAWS
 from oxegg.certificate.terms import Terms, show
-from oxegg.costmodels import load_machine
+from oxegg.costmodels import Machine, load_machine, timing
 from oxegg.egraph.rule_text import pattern_keys
-from oxegg.egraph.saturate import Limits
 from oxegg.errors import UsageError
-from oxegg.ir import parse
-from oxegg.isa import TABLE
+from oxegg.isa import TABLE, Instruction
 from oxegg.rules import all_rules
 from oxegg.rules.pattern import Apply
 from oxegg.rules.selection import Selection
 from oxegg.rules.text import pattern_text
 from oxegg.rules.vector_engine import SELECTIONS
-from oxegg.search.choose import choose
-from oxegg.search.costs import Costs
-from oxegg.search.saturation import allowed_rules, prepare, trusted_rules
 
 
 def read_certificate(folder: Path) -> dict[str, Any]:
@@ -33,7 +30,11 @@ def read_certificate(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise UsageError(f"there is no {NAME}", where=str(folder),
                          hint="give a folder that `oxegg compile` wrote")  # fmt: skip
-    return json.loads(file.read_text())
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise UsageError(f"the certificate is garbled: {error}", where=str(file),
+                         hint="compile the kernel again") from error  # fmt: skip
 
 
 def chain_text(certificate: Mapping[str, Any]) -> Iterator[str]:
@@ -74,19 +75,17 @@ def why(folder: Path, line: int) -> list[str]:
             hint=f"lines of {certificate['kernel']}.s are numbered 1 to {len(lines)}",
         )  # fmt: skip
     text = lines[line - 1].strip()
-    name = _mnemonic(text)
+    name = mnemonic(text)
     if name not in TABLE:
-        return [f"{text or '(empty)'}: no instruction of the kernel's algebra"]
-    machine = load_machine(folder / MACHINE_FILE)
-    story = [text, f"  timing class {TABLE[name].timing} on {machine.name}"]
-    rows = [r for r in SELECTIONS if any(_spelled(e.instruction, name) for e in r.form.encodings)]
+        return [f"line {line} is no instruction: {text or '(empty)'}"]
+    story = [text, _price(name, lines[:line], load_machine(folder / MACHINE_FILE))]
     operators = {node[0] for node in certificate["proof"].get("terms", [])}
-    used = [r for r in rows if _operators(r) <= operators]
-    algebra = sorted({f"{_algebra(r)} at {r.form.type}" for r in used})
+    used = [row for row in selecting(name) if operators_of(row) <= operators]
+    algebra = sorted({f"{algebra_of(row)} at {row.form.type}" for row in used})
     if not algebra:
-        return [*story, "  moves data, addresses or loop counts: no row of the algebra selects it"]
+        return [*story, f"  {_purpose(TABLE[name])}", f"  by its record: {TABLE[name].semantics}"]
     story += [f"  computes {a}" for a in algebra]
-    wanted = set[str]().union(*map(_operators, used))
+    wanted = set[str]().union(*map(operators_of, used))
     nodes = read_terms(certificate["proof"]["terms"], Terms())
     for chain in certificate["proof"]["chains"]:
         for row in chain:
@@ -96,65 +95,67 @@ def why(folder: Path, line: int) -> list[str]:
     return story
 
 
-def why_not(folder: Path, name: str) -> list[str]:
-    """Why an instruction isn't used: no row, no match, or dearer by so much."""
-    certificate = read_certificate(folder)
-    if name not in TABLE:
-        raise UsageError(f"there is no instruction {name!r}", hint="see `oxegg isa list`")
-    lines = (folder / f"{certificate['kernel']}.s").read_text().splitlines()
-    if any(_mnemonic(line) == name for line in lines):
-        return [f"{name} is used: `oxegg why {folder} LINE` says for what"]
-    rows = [r for r in SELECTIONS if any(_spelled(e.instruction, name) for e in r.form.encodings)]
-    if not rows:
-        return [f"no row of rules/vector_engine.py selects {name}"]
-    kernel, mode = parse(certificate["text"]), certificate["mode"]
-    limits = Limits()
-    prepared = prepare(kernel, allowed_rules(mode), limits, trusted=trusted_rules(mode))
-    graph, stale = prepared.graph, prepared.saturated.stale
-    keys = {r.form.key for r in rows}
-    nodes = [n for n in graph.nodes if n.attributes and n.attributes[0] in keys]
-    if not nodes:
-        kinds = {r.kind for r in rows}
-        story = [f"no rule makes what {name} computes out of this kernel's terms:"]
-        story += sorted({f"  it computes {_algebra(r)} at {r.form.type}" for r in rows})
-        if stale:
-            story += [f"  without current evidence, and so not used: {', '.join(stale)}",
-                      "  hint: run `oxegg rules prove`"]  # fmt: skip
-        beyond = kinds == {"real"} and mode == "exact"
-        return [*story, "  its rows are of kind real, the mode is exact"] if beyond else story
-    costs = Costs(graph, load_machine(folder / MACHINE_FILE))
-    free = choose(graph, costs).solution.cost
-    eclasses = {n.eclass for n in nodes}
-    forced = choose(
-        graph,
-        costs,
-        keep=lambda n: n.eclass not in eclasses or n.attributes[:1] == nodes[0].attributes[:1],
-    ).solution.cost
-    if forced <= free:
-        return [f"{name} costs no more by the extraction's measure ({free:.6g} cycles):"
-                " a simulated program without it was faster"]  # fmt: skip
-    return [
-        f"{name} would cost {forced - free:.6g} cycles more: {forced:.6g} instead of {free:.6g}"
-    ]
+def _price(name: str, above: Sequence[str], machine: Machine) -> str:
+    """What the timing table asks for it, under the vector state of the lines above."""
+    record = TABLE[name]
+    state = next((found for line in reversed(above) if (found := _STATE.search(line))), None)
+    story = f"  timing class {record.timing} on {machine.name}"
+    if record.is_custom or (record.is_vector and state is None):
+        return story
+    given: dict[str, Any] = {}
+    if record.is_vector and state is not None:
+        sew, group, vl = state.groups()
+        lmul = Fraction(1, int(group[1:])) if group.startswith("f") else Fraction(group)
+        given = {"sew": int(sew), "lmul": lmul, "vl": int(vl)}
+    cost = timing(machine, name, **given)
+    return f"{story}: {cost.unit} for {cost.occupancy} cycles, the result after {cost.latency}"
 
 
-def _mnemonic(line: str) -> str:
+_STATE = re.compile(r"# e(\d+),m(f?\d),.*vl=(\d+)")
+
+
+def _purpose(record: Instruction) -> str:
+    """What an instruction does that no row of the algebra selects: the back end emits it."""
+    if record.memory is not None:
+        return "moves data between memory and registers"
+    return _PURPOSES.get(record.timing, "emitted for loops, addresses, scalars, and between lanes")
+
+
+_PURPOSES = {
+    "vset": "says how many elements of which width the next instructions take",
+    "branch": "closes a loop",
+    "jump": "returns to the caller",
+    "vreduce": "combines the lanes of a reduction",
+    "vfreduce": "combines the lanes of a reduction",
+    "dma_start": "copies a block of a matrix, while others are computed",
+    "dma_wait": "waits for a block that is copied",
+    "tmm": "multiplies tiles: a reduction of the kernel over a product",
+    "tmm_f32": "multiplies tiles: a reduction of the kernel over a product",
+    "nm_compute": "computes in the memory's banks",
+}
+
+
+def mnemonic(line: str) -> str:
     """The instruction of a line; of a non-standard one the comment tells."""
     words = line.partition("#")[2].split() if line.strip().startswith(".insn") else line.split()
     return words[0] if words else ""
 
 
+def selecting(name: str) -> list[Selection]:
+    """The rows that select an instruction, or whose immediate form it is."""
+    return [r for r in SELECTIONS if any(_spelled(e.instruction, name) for e in r.form.encodings)]
+
+
 def _spelled(instruction: str, name: str) -> bool:
-    """The instruction itself, or its immediate form."""
     immediate = instruction.replace(".vxm", ".vim").replace(".vx", ".vi")
     return name in (instruction, immediate)
 
 
-def _operators(row: Selection) -> set[str]:
+def operators_of(row: Selection) -> set[str]:
     keys = {key.replace("reduce:", "") for key in pattern_keys(row.pattern, row.form.type)}
     return keys | ({f"reduce:{row.reduction}.{row.form.type}"} if row.reduction else set())
 
 
-def _algebra(row: Selection) -> str:
+def algebra_of(row: Selection) -> str:
     body = pattern_text(row.pattern) if isinstance(row.pattern, Apply) else "x"
     return f"sum over {row.reduction} of {body}" if row.reduction else body

@@ -45,7 +45,12 @@ def test_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "computes fma(x, y, z) at f32" in shown
     assert "from algebra.fma" in shown
     load = next(i for i, line in enumerate(lines, 1) if line.strip().startswith("vle32.v"))
-    assert "moves data" in told(["why", str(folder), str(load)], capsys)
+    shown = told(["why", str(folder), str(load)], capsys)
+    assert "moves data" in shown
+    assert "cycles, the result after" in shown
+    jump = next(i for i, line in enumerate(lines, 1) if line.split()[:1] == ["jalr"])
+    assert "by its record: rd = next" in told(["why", str(folder), str(jump)], capsys)
+    assert "line 1 is no instruction" in told(["why", str(folder), "1"], capsys)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,27 @@ def test_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 )  # fmt: skip
 def test_why_not(folder: Path, name: str, story: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert story in told(["why-not", str(folder), name], capsys)
+
+
+def test_why_not_names_the_guard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A product that rounds once is no rewrite of mode exact."""
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    words = ["compile", f"{tmp_path / 'kernel.py'}:scaled", "--machine", "ox-edge"]
+    words += ["--mode", "exact", "--effort", "quick", "-o", str(tmp_path / "out")]
+    assert main(words) == 0
+    capsys.readouterr()
+    shown = told(["why-not", str(tmp_path / "out"), "vfmacc.vf"], capsys)
+    assert "algebra.fma would lead there: x * y + z" in shown
+    assert "it is of kind real, the mode is exact" in shown
+
+
+def test_a_garbled_certificate_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "certificate.json").write_text("{")
+    for words in (["explain"], ["why", "1"], ["why-not", "addi"]):
+        assert main([words[0], str(tmp_path), *words[1:]]) == 2
+        assert "certificate is garbled" in capsys.readouterr().err
 
 
 def test_what_does_not_exist(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
