@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from oxegg.certificate.folder import MACHINE_FILE
 from oxegg.costmodels import load_machine
-from oxegg.egraph.readout import PhysicalGraph, PhysicalNode
+from oxegg.egraph.readout import PhysicalNode
 from oxegg.egraph.rule_text import pattern_keys
 from oxegg.egraph.saturate import Limits, Saturated
 from oxegg.errors import UsageError
 from oxegg.ir import parse
 from oxegg.isa import TABLE
-from oxegg.rule_lab.stories import algebra_of, mnemonic, operators_of, read_certificate, selecting
+from oxegg.rule_lab.stories import (
+    algebra_of,
+    mnemonic,
+    operators_of,
+    purpose,
+    read_certificate,
+    selecting,
+)
 from oxegg.rules import all_rules
 from oxegg.rules.pattern import Rule
 from oxegg.rules.selection import Selection
@@ -22,6 +30,22 @@ from oxegg.search.choose import choose
 from oxegg.search.costs import Costs
 from oxegg.search.saturation import allowed_rules, prepare, trusted_rules
 
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine beside the hart: the machine's field, and how to learn what it would cost."""
+
+    part: str
+    advice: str
+
+
+_COMPARE = "programs of this engine compete as a whole: `oxegg compile --without vector-engine`"
+ENGINES = {
+    "Xoxt": Engine("tensor", f"{_COMPARE}; its rows: rules/tensor_engine.py"),
+    "Xoxn": Engine("near_memory", f"{_COMPARE}; its rows: rules/near_memory.py"),
+    "Xoxd": Engine("dma", "products of matrices in DRAM are copied in blocks, others are not"),
+    "Xoxw": Engine("simt", "the compiler emits no warps; the simulator runs them"),
+}
 MOST_RULES = 5  # that could have made it, in the text
 
 
@@ -33,9 +57,14 @@ def why_not(folder: Path, name: str) -> list[str]:
     lines = (folder / f"{certificate['kernel']}.s").read_text().splitlines()
     if any(mnemonic(line) == name for line in lines):
         return [f"{name} is used: `oxegg why {folder} LINE` says for what"]
+    machine = load_machine(folder / MACHINE_FILE)
+    engine = ENGINES.get(TABLE[name].extension)
+    if engine is not None and getattr(machine, engine.part) is None:
+        return [f"{machine.name} has no {engine.part.replace('_', '-')} engine"]
     rows = selecting(name)
     if not rows:
-        return [f"no row of rules/vector_engine.py selects {name}"]
+        more = engine.advice if engine else f"the back end's, where needed: {purpose(TABLE[name])}"
+        return [f"no row of rules/vector_engine.py selects {name}", f"  {more}"]
     mode = certificate["mode"]
     prepared = prepare(
         parse(certificate["text"]), allowed_rules(mode), Limits(), trusted=trusted_rules(mode)
@@ -44,7 +73,7 @@ def why_not(folder: Path, name: str) -> list[str]:
     found = [n for n in prepared.graph.nodes if n.attributes and n.attributes[0] in keys]
     if not found:
         return list(_unmade(name, rows, prepared.saturated, mode))
-    return [_dearer(folder, name, prepared.graph, found)]
+    return [_dearer(name, Costs(prepared.graph, machine), found)]
 
 
 def _unmade(name: str, rows: list[Selection], saturated: Saturated, mode: str) -> Iterator[str]:
@@ -90,15 +119,12 @@ def _obstacle(rule: Rule, mode: str) -> str:
     return "no term here has its left side's form"
 
 
-def _dearer(
-    folder: Path, name: str, graph: PhysicalGraph, found: Sequence[PhysicalNode]
-) -> str:
+def _dearer(name: str, costs: Costs, found: Sequence[PhysicalNode]) -> str:
     """How much a program costs more that must use it where it can."""
     eclasses, key = {node.eclass for node in found}, found[0].attributes[0]
-    costs = Costs(graph, load_machine(folder / MACHINE_FILE))
-    free = choose(graph, costs).solution.cost
+    free = choose(costs.graph, costs).solution.cost
     forced = choose(
-        graph, costs, keep=lambda n: n.eclass not in eclasses or n.attributes[:1] == (key,)
+        costs.graph, costs, keep=lambda n: n.eclass not in eclasses or n.attributes[:1] == (key,)
     ).solution.cost
     if forced <= free:
         return (f"{name} costs no more by the extraction's measure ({free:.6g} cycles):"

@@ -83,7 +83,7 @@ def why(folder: Path, line: int) -> list[str]:
     used = [row for row in selecting(name) if operators_of(row) <= operators]
     algebra = sorted({f"{algebra_of(row)} at {row.form.type}" for row in used})
     if not algebra:
-        return [*story, f"  {_purpose(TABLE[name])}", f"  by its record: {TABLE[name].semantics}"]
+        return [*story, f"  {purpose(TABLE[name])}", f"  by its record: {TABLE[name].semantics}"]
     story += [f"  computes {a}" for a in algebra]
     wanted = set[str]().union(*map(operators_of, used))
     nodes = read_terms(certificate["proof"]["terms"], Terms())
@@ -114,7 +114,7 @@ def _price(name: str, above: Sequence[str], machine: Machine) -> str:
 _STATE = re.compile(r"# e(\d+),m(f?\d),.*vl=(\d+)")
 
 
-def _purpose(record: Instruction) -> str:
+def purpose(record: Instruction) -> str:
     """What an instruction does that no row of the algebra selects: the back end emits it."""
     if record.memory is not None:
         return "moves data between memory and registers"

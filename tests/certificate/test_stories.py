@@ -55,7 +55,9 @@ def test_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "story"),
-    [("vfmacc.vf", "is used"), ("vrgather.vv", "no row of rules/vector_engine.py selects"),
+    [("vfmacc.vf", "is used"), ("ox.mm.ss", "--without vector-engine"),
+     ("vfredusum.vs", "combines the lanes of a reduction"),
+     ("vrgather.vv", "no row of rules/vector_engine.py selects"),
      ("vwmacc.vv", "no rule makes what vwmacc.vv computes"), ("vfdiv.vf", "cost")],
 )  # fmt: skip
 def test_why_not(folder: Path, name: str, story: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,13 +67,15 @@ def test_why_not(folder: Path, name: str, story: str, capsys: pytest.CaptureFixt
 def test_why_not_names_the_guard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A product that rounds once is no rewrite of mode exact."""
     (tmp_path / "kernel.py").write_text(KERNEL)
-    words = ["compile", f"{tmp_path / 'kernel.py'}:scaled", "--machine", "ox-edge"]
+    words = ["compile", f"{tmp_path / 'kernel.py'}:scaled", "--machine", "x60"]
     words += ["--mode", "exact", "--effort", "quick", "-o", str(tmp_path / "out")]
     assert main(words) == 0
     capsys.readouterr()
     shown = told(["why-not", str(tmp_path / "out"), "vfmacc.vf"], capsys)
     assert "algebra.fma would lead there: x * y + z" in shown
     assert "it is of kind real, the mode is exact" in shown
+    shown = told(["why-not", str(tmp_path / "out"), "ox.mm.ss"], capsys)
+    assert "x60 has no tensor engine" in shown
 
 
 def test_a_garbled_certificate_is_refused(
