@@ -6,6 +6,7 @@ fastest schedule doesn't fit the register files, gentler ones compete with its s
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import MappingProxyType
 
 from oxegg.costmodels import Machine
@@ -15,6 +16,7 @@ from oxegg.emit.coalescing import coalesced
 from oxegg.emit.effects import effects
 from oxegg.emit.frame import Frame, frame
 from oxegg.emit.hoisting import hoisted
+from oxegg.emit.loop_intervals import measured_loops
 from oxegg.emit.modulo.program_loops import LoopSchedule, pipeline_loops
 from oxegg.emit.modulo.synthesize import Effort
 from oxegg.emit.program import Bank, Loop, Operation, Program, Register, loops, operations
@@ -29,7 +31,7 @@ Body = Sequence[Operation | Loop]
 class LoopReport:
     """A loop as emitted: instructions in its body (inner loops included) and iterations.
 
-    ``schedule`` is that of its software pipeline; ``None`` when it is list-scheduled.
+    ``schedule`` is known of software pipelines, and of inner loops once they are measured.
     """
 
     label: str
@@ -45,12 +47,17 @@ class LoopReport:
             "label": self.label,
             "instructions": self.instructions,
             "trips": self.trips,
-            "ii": schedule.ii if schedule else None,
-            "bound": schedule.bound if schedule else None,
-            "status": schedule.status if schedule else "list-scheduled",
+            "ii": _number(schedule.ii) if schedule else None,
+            "bound": _number(schedule.bound) if schedule else None,
+            "status": schedule.status if schedule else None,
+            "method": schedule.method if schedule else "list",
             "stages": schedule.stages if schedule else None,
             "seconds": round(schedule.seconds, 4) if schedule else None,
         }
+
+
+def _number(cycles: Fraction) -> int | float:
+    return cycles.numerator if cycles.denominator == 1 else float(cycles)
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,7 @@ class MachineCode:
     """A compiled kernel: position-independent bytes, entered at offset 0, ending in ``ret``.
 
     ``code`` is the .text section (constants behind the instructions), ``assembly`` the text that
-    assembles to it, ``labels`` byte offsets, ``program`` the input with spill code and vector
-    states, ``homes`` the hardware register of each of its registers.
+    assembles to it, ``labels`` byte offsets, ``allocation`` what it was made from.
     """
 
     name: str
@@ -86,8 +92,17 @@ class MachineCode:
     statistics: Statistics
     extensions: frozenset[str]
     arguments: tuple[Register, ...]
-    program: Program
-    homes: Mapping[Register, int]
+    allocation: Allocation
+
+    @property
+    def program(self) -> Program:
+        """The input with spill code and vector states."""
+        return self.allocation.program
+
+    @property
+    def homes(self) -> Mapping[Register, int]:
+        """The hardware register of each of the program's registers."""
+        return self.allocation.homes
 
 
 def generate(program: Program, machine: Machine, *, scheduling: bool = True) -> MachineCode:
@@ -118,6 +133,14 @@ def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> Ma
             check_allocation(allocation)
             return _finish(allocation, machine, pipelined.schedules)
     return None
+
+
+def measured(code: MachineCode, machine: Machine) -> MachineCode:
+    """The same code with what its inner loops take per round, and the bounds, in its text."""
+    program, planned = code.program, {r.label: r.schedule for r in code.loops if r.schedule}
+    files = schedulable_registers(program)
+    found = measured_loops(program, code.homes, machine, files, planned)
+    return _finish(code.allocation, machine, {**planned, **found})
 
 
 def _prepared(program: Program, *, shared: bool) -> Program:
@@ -221,8 +244,7 @@ def _finish(
         statistics,
         extensions(items),
         program.arguments,
-        program,
-        homes,
+        allocation,
     )
 
 

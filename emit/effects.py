@@ -132,6 +132,14 @@ def effects(operation: Operation) -> Effects:
     )
 
 
+def operand_reads(operation: Operation) -> tuple[Register, ...]:
+    """Registers that the machine waits for: no undisturbed elements of a result."""
+    if operation.name in PSEUDO:
+        return ()
+    bound = [b for b in bind(operation) if b.operand.reads or b.operand.kind in ("mask", "v0")]
+    return tuple(r for r in dict.fromkeys(r for b in bound for r in b.registers) if r not in FIXED)
+
+
 def is_tile(state: str) -> bool:
     """Whether a name among ``uses`` and ``changes`` is that of a tile or accumulator."""
     return state.startswith(_TILE) and state != TILE_SHAPE

@@ -21,6 +21,8 @@ Body = Sequence[Operation | Loop]
 
 SCALAR_BYTES = 8
 STACK_BUFFER = "(stack)"
+SPILL, AGAIN = "spill", "computed again"
+"""How the notes of added operations begin."""
 _SCALAR_ACCESS = {
     ("load", "x"): "ld",
     ("load", "f"): "fld",
@@ -41,6 +43,11 @@ _REMATERIALIZABLE = (
     "fmv.w.x",
     "fmv.d.x",
 )
+
+
+def is_added(operation: Operation) -> bool:
+    """Whether the operation is here because registers didn't suffice."""
+    return operation.note.startswith((SPILL, AGAIN))
 
 
 @dataclass
@@ -178,7 +185,7 @@ class _Rewriter:
             self.result.rematerialized += 1
             definition = self.again[victim]
             operands = tuple(target if o == victim else o for o in definition.operands)
-            yield replace(definition, operands=operands, note="computed again")
+            yield replace(definition, operands=operands, note=AGAIN)
             return
         self.result.reloads += 1
         yield from self.access(victim, target, "load")
@@ -206,7 +213,7 @@ class _Rewriter:
             operands = (register, offset if base == STACK_POINTER else 0, base)
             size = SCALAR_BYTES
         memory = MemoryRef(STACK_BUFFER, kind, offset, size)
-        yield Operation(name, operands, memory=memory, note=f"spill {kind}")
+        yield Operation(name, operands, memory=memory, note=f"{SPILL} {kind}")
 
 
 def _address(base: Register, offset: int) -> Iterator[Operation]:

@@ -5,17 +5,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from oxegg.costmodels import Machine
-from oxegg.emit.effects import TILE_SHAPE, is_tile
+from oxegg.emit.effects import TILE_SHAPE, is_tile, operand_reads
 from oxegg.emit.modulo.addresses import accesses, memory_order
 from oxegg.emit.modulo.cost import (
     Cost,
     cost,
-    read_latency,
-    release_latency,
-    tile_release_latency,
-    tile_write_latency,
+    order_wait,
+    read_wait,
+    release_wait,
+    tile_release_wait,
+    tile_write_wait,
     usages,
-    write_latency,
+    write_wait,
 )
 from oxegg.emit.modulo.displacement import Floating, floating_accesses
 from oxegg.emit.modulo.graph import Edge, Graph, Use, Web
@@ -82,6 +83,9 @@ def body_of(operations: Sequence[Operation], machine: Machine, rules: Rules) -> 
         machine.issue_width,
         branch,
         dead,
+        queued=frozenset(i for i, one in enumerate(costs) if one.step.is_vector),
+        depth=machine.vector_queue_depth,
+        apart=int(machine.dispatch_width == 1),
     )
     return Body(
         tuple(operations), values, graph, builder.carrier, builder.reads, builder.writes,
@@ -92,19 +96,23 @@ def body_of(operations: Sequence[Operation], machine: Machine, rules: Rules) -> 
 def _behind(branch: int, latency: int, edges: Iterable[Edge]) -> Iterator[Edge]:
     """The same edges; what follows the branch, the kernel's last word, is in the next kernel."""
     for edge in edges:
-        least = latency if edge.source == branch else 0
-        yield replace(edge, latency=max(edge.latency, least))
+        if edge.source == branch:
+            edge = replace(edge, latency=max(edge.latency, latency), least=latency)
+        yield edge
 
 
 def _strongest(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     """Of edges between the same operations those that matter."""
-    latest: dict[tuple[int, int, int], int] = {}
+    strongest: dict[tuple[int, int, int], Edge] = {}
     for edge in edges:
         if edge.source == edge.target and edge.distance > 0 and edge.latency == 0:
             continue
         key = (edge.source, edge.target, edge.distance)
-        latest[key] = max(latest.get(key, 0), edge.latency)
-    return tuple(Edge(s, t, latency, d) for (s, t, d), latency in sorted(latest.items()))
+        other = strongest.get(key, edge)
+        least = max((e.least for e in (edge, other) if e.least is not None), default=None)
+        latency = max(edge.latency, other.latency)
+        strongest[key] = replace(edge, latency=latency, least=least)
+    return tuple(edge for _, edge in sorted(strongest.items()))
 
 
 Value = tuple[int, Register]
@@ -127,6 +135,14 @@ class _Builder:
     def _waits(self, index: int, register: Register) -> bool:
         """Whether the operation depends on the register when it issues."""
         return index not in self.floating or self.floating[index].pointer != register
+
+    def _only_keeps(self, index: int, register: Register) -> bool:
+        """Whether the register is read for the undisturbed elements of a result alone."""
+        return (
+            register in self.values.effects[index].updates
+            and register not in self.rules.places.values()
+            and register not in operand_reads(self.values.operations[index])
+        )
 
     # Webs
 
@@ -205,6 +221,7 @@ class _Builder:
             resident=self._is_resident(members),
             overhang=int(disjoint),
             mask=is_mask,
+            ready=self.costs[roots[0][0]].step.latency,
         )
 
     def _mask_web(self, index: int) -> int | None:
@@ -245,15 +262,20 @@ class _Builder:
         rules = self.rules
         found = accesses(self.values)
         for first, second, distance in memory_order(found, disjoint_bases=rules.disjoint_bases):
-            yield Edge(first, second, 0, distance)
+            yield _edge(first, second, order_wait(self.costs[first], self.costs[second]), distance)
 
     def _true_dependences(self) -> Iterator[Edge]:
         for index, sources in enumerate(self.values.sources):
             for register, source in sources.items():
                 if source is not None and self._waits(index, register):
                     producer, consumer = self.costs[source.operation], self.costs[index]
-                    latency = read_latency(producer, consumer, in_vector=register.bank == "v")
-                    yield Edge(source.operation, index, latency, source.distance)
+                    in_vector = register.bank == "v"
+                    wait: int | None = read_wait(producer, consumer, in_vector=in_vector)
+                    edge = _edge(source.operation, index, wait, source.distance)
+                    if self._only_keeps(index, register):
+                        # What stays of an undisturbed result: for the machine it is overwritten.
+                        edge = replace(edge, least=write_wait(producer, consumer, in_vector=True))
+                    yield edge
 
     def _reuse(self) -> Iterator[Edge]:
         """A web is read before its register is written again, an iteration later."""
@@ -263,8 +285,8 @@ class _Builder:
             in_vector = web.bank == "v"
             writer = self.costs[web.definition]
             for use in web.uses:
-                latency = release_latency(self.costs[use.operation], writer, in_vector=in_vector)
-                yield Edge(use.operation, web.definition, latency, 1 - use.distance)
+                wait = release_wait(self.costs[use.operation], writer, in_vector=in_vector)
+                yield _edge(use.operation, web.definition, wait, 1 - use.distance)
 
     def _in_place(self) -> Iterator[Edge]:
         """All readers of a value come before the operation that updates it in place."""
@@ -281,7 +303,9 @@ class _Builder:
                     continue
                 for reader, distance in readers[source.operation, register]:
                     if reader != index:
-                        yield Edge(reader, index, 0, source.distance - distance)
+                        a, b = self.costs[reader], self.costs[index]
+                        wait = release_wait(a, b, in_vector=register.bank == "v")
+                        yield _edge(reader, index, wait, source.distance - distance)
 
     def _fixed_places(self) -> Iterator[Edge]:
         """Pinned registers and state outside the register files: order of reads and writes."""
@@ -306,7 +330,7 @@ class _Builder:
     def _visits(
         self, place: Register | str, visits: Sequence[tuple[int, bool, bool]]
     ) -> Iterator[Edge]:
-        after = _latencies(place)
+        after = _waits(place)
         for first, reads, writes in visits:
             for second, second_reads, second_writes in visits:
                 if not (writes or second_writes):
@@ -318,37 +342,40 @@ class _Builder:
                     (reads and second_writes, after.release),
                 )
                 a, b = self.costs[first], self.costs[second]
-                latency = max((wait(a, b) for holds, wait in orders if holds), default=0)
-                yield Edge(first, second, latency, distance)
+                waits = [
+                    cycles for holds, wait in orders if holds if (cycles := wait(a, b)) is not None
+                ]
+                yield _edge(first, second, max(waits, default=None), distance)
 
 
-Latency = Callable[[Cost, Cost], int]
+def _edge(source: int, target: int, wait: int | None, distance: int) -> Edge:
+    """An edge for times of issue in the text's order, which may not be that of the starts."""
+    return Edge(source, target, max(0, wait or 0), distance, wait)
+
+
+Wait = Callable[[Cost, Cost], int | None]
 
 
 @dataclass(frozen=True)
-class _Latencies:
+class _Waits:
     """Cycles from a writer to a reader, from a writer to the next, from a reader to the next."""
 
-    read: Latency
-    write: Latency
-    release: Latency
+    read: Wait
+    write: Wait
+    release: Wait
 
 
-def _latencies(place: Register | str) -> _Latencies:
+def _waits(place: Register | str) -> _Waits:
     """Of one register, or of state outside the register files."""
     if isinstance(place, Register):
         in_vector = place.bank == "v"
-        return _Latencies(
-            partial(read_latency, in_vector=in_vector),
-            partial(write_latency, in_vector=in_vector),
-            partial(release_latency, in_vector=in_vector),
+        return _Waits(
+            partial(read_wait, in_vector=in_vector),
+            partial(write_wait, in_vector=in_vector),
+            partial(release_wait, in_vector=in_vector),
         )
-    read = partial(read_latency, in_vector=False)
+    read = partial(read_wait, in_vector=False)
     if is_tile(place):
-        return _Latencies(read, tile_write_latency, tile_release_latency)
+        return _Waits(read, tile_write_wait, tile_release_wait)
 
-    def at_once(first: Cost, second: Cost) -> int:
-        del first, second
-        return 0
-
-    return _Latencies(read if place == TILE_SHAPE else at_once, at_once, at_once)
+    return _Waits(read if place == TILE_SHAPE else order_wait, order_wait, order_wait)

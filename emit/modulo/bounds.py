@@ -1,11 +1,16 @@
 """Lower bounds of the initiation interval: resources, recurrences, registers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
 
-from oxegg.emit.modulo.graph import Edge, Graph, Web
+from oxegg.emit.modulo.graph import Edge, Graph, Web, by_starts
+from oxegg.emit.modulo.windows import unqueued
 from oxegg.emit.program import Bank
 
+STEPS = 1 << 10
+"""Parts of a cycle that averages are told apart by."""
 UNBOUNDED = 1 << 30
 """The bound of a loop that no interval can serve."""
 
@@ -37,10 +42,11 @@ def lower_bound(graph: Graph) -> Bound:
     """ResMII, RecMII (with the edges of register reuse) and RegMII of ``graph``.
 
     Rau, "Iterative Modulo Scheduling", 1994, for the first two; the third is the area of the
-    shortest possible lifetimes over the registers there are.
+    shortest possible lifetimes over the registers there are. All three hold for the machine: what
+    has issued may wait for its operands while later instructions overtake it.
     """
-    resources = _resource_bound(graph)
-    return Bound(resources, _recurrence_bound(graph), _register_bound(graph))
+    recurrences = _recurrence_bound(unqueued(graph))
+    return Bound(_resource_bound(graph), recurrences, _register_bound(by_starts(graph)))
 
 
 def _resource_bound(graph: Graph) -> int:
@@ -53,6 +59,22 @@ def _resource_bound(graph: Graph) -> int:
         if 2 * use.amount > graph.capacity[use.resource]
     )
     return max(1, issue, *shares, *single)
+
+
+def below_whole(graph: Graph, bound: int, cycles: Fraction) -> Fraction:
+    """The bound of a loop that was seen to take ``cycles`` per round, on average of its rounds.
+
+    Bounds are of intervals, whole cycles. A text that takes a little less than one, on average,
+    shows that it is a bit too high, unless recurrences allow no less than that.
+    """
+    if cycles >= bound:
+        return Fraction(bound)
+    scale = cycles.denominator * STEPS
+    slightly_less = int(cycles * scale) - 1
+    scaled = tuple(replace(e, latency=e.latency * scale) for e in unqueued(graph).edges)
+    waits = replace(unqueued(graph), edges=scaled)
+    proven = longest_paths(waits, slightly_less) is None
+    return cycles if proven else Fraction(floor(cycles))
 
 
 def longest_paths(graph: Graph, ii: int, *, backward: bool = False) -> list[int] | None:
@@ -82,7 +104,8 @@ def _arc(edge: Edge, ii: int, *, backward: bool) -> tuple[int, int, int]:
 
 
 def _recurrence_bound(graph: Graph) -> int:
-    low, high = 1, 1 + sum(max((e.latency for e in out), default=0) for out in _outgoing(graph))
+    longest = (max((0, *(e.latency for e in out))) for out in _outgoing(graph))
+    low, high = 1, 1 + sum(longest)
     if longest_paths(graph, high) is None:
         return UNBOUNDED
     while low < high:
@@ -102,10 +125,7 @@ def _outgoing(graph: Graph) -> list[list[Edge]]:
 
 
 def _register_bound(graph: Graph) -> int:
-    latency: dict[tuple[int, int, int], int] = {}
-    for edge in graph.edges:
-        key = (edge.source, edge.target, edge.distance)
-        latency[key] = max(latency.get(key, 0), edge.latency)
+    latency = {(e.source, e.target, e.distance): e.latency for e in graph.edges}
     worst = 1
     banks: Sequence[Bank] = ("x", "f", "v")
     for bank in banks:
@@ -120,16 +140,25 @@ def _register_bound(graph: Graph) -> int:
 
 
 def _least_life(graph: Graph, web: Web, latency: dict[tuple[int, int, int], int]) -> int:
-    """Positions that the web lives at least: its slowest reader, or readers one after another."""
+    """Slots that the web lives at least: until its slowest reader, or readers one after another.
+
+    Scalar registers are taken over in the text's order, vector registers when their next result
+    arrives; readers that wait in a queue free a scalar register when they enter it.
+    """
+    assert web.definition is not None
+    queued = web.definition in graph.queued
     cycles = 0
     readers: dict[tuple[str, int], list[int]] = {}
     for use in web.uses:
-        assert web.definition is not None
-        least = latency.get((web.definition, use.operation, use.distance), 0)
+        least = max(0, latency.get((web.definition, use.operation, use.distance), 0))
         cycles = max(cycles, least)
+        if use.operation in graph.queued and web.bank != "v":
+            continue
         for usage in graph.usages[use.operation]:
             if graph.capacity[usage.resource] == usage.amount:
                 readers.setdefault((usage.resource, least), []).append(usage.length)
     for (_, least), lengths in readers.items():
         cycles = max(cycles, least + sum(lengths) - max(lengths))
+    if web.bank == "v" and queued:
+        return graph.width * max(0, cycles - web.ready)
     return max(1, graph.width * cycles - (graph.width - 1)) + web.overhang

@@ -9,6 +9,13 @@ from oxegg.errors import EmitError
 
 def check_schedule(graph: Graph, schedule: Schedule) -> None:
     """Raise ``EmitError`` naming the first rule that the schedule breaks."""
+    check_text(graph, schedule)
+    _check_waits(graph, schedule)
+    _check_units(graph, schedule)
+
+
+def check_text(graph: Graph, schedule: Schedule) -> None:
+    """The same for a schedule of which only the text is meant, and the machine sets the pace."""
     if sorted(schedule.order) != list(range(graph.count)):
         raise EmitError("the kernel's text isn't a permutation of the loop body")
     cycles = [schedule.times[i] % schedule.ii for i in schedule.order]
@@ -19,19 +26,22 @@ def check_schedule(graph: Graph, schedule: Schedule) -> None:
             raise EmitError("the branch isn't the last of the kernel")
         if cycles[-1] + graph.dead != schedule.ii - 1:
             raise EmitError("the branch isn't in the kernel's last cycle")
-    _check_edges(graph, schedule)
-    _check_units(graph, schedule)
+    _check_order(graph, schedule)
     _check_registers(graph, schedule)
 
 
-def _check_edges(graph: Graph, schedule: Schedule) -> None:
+def _check_order(graph: Graph, schedule: Schedule) -> None:
     places = schedule.places()
     for edge in graph.edges:
-        lead = schedule.times[edge.target] + schedule.ii * edge.distance
         behind = places[edge.target] + graph.count * edge.distance
-        if lead < schedule.times[edge.source] + edge.latency or (
-            edge.source != edge.target and behind <= places[edge.source]
-        ):
+        if edge.source != edge.target and behind <= places[edge.source]:
+            raise EmitError(f"operation {edge.target} doesn't come after operation {edge.source}")
+
+
+def _check_waits(graph: Graph, schedule: Schedule) -> None:
+    for edge in graph.edges:
+        lead = schedule.times[edge.target] + schedule.ii * edge.distance
+        if lead < schedule.times[edge.source] + edge.latency:
             raise EmitError(f"operation {edge.target} doesn't wait for operation {edge.source}")
 
 

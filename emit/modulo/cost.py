@@ -61,10 +61,14 @@ def usages(
     for one in costs:
         step = one.step
         capacity[step.unit] = unit_copies(machine, step.unit)
-        row = [Usage(step.unit, one.delay, step.share)]
+        kept = step.share
+        if step.serialises:
+            # Nothing is behind it in the queue before the scalar core has its result.
+            kept = max(kept, step.latency + machine.vector.queue_cycles)
+        row = [Usage(step.unit, one.delay, kept, held=step.is_vector)]
         if step.share < step.occupancy:
             capacity[FIRST_PIPE] = 1
-            row.append(Usage(FIRST_PIPE, one.delay, step.occupancy))
+            row.append(Usage(FIRST_PIPE, one.delay, step.occupancy, held=step.is_vector))
         if step.is_vector:
             capacity[QUEUE] = machine.dispatch_width
             row.append(Usage(QUEUE, 1, 1))
@@ -83,7 +87,7 @@ def usages(
         for one, row in zip(costs, rows, strict=True):
             row.append(Usage(SERIAL, 0, 1))
             if one.step.serialises:
-                row.append(Usage(SERIAL, 1, one.step.latency, width))
+                row.append(Usage(SERIAL, 1, one.step.latency, width, held=True))
     return tuple(tuple(row) for row in rows), capacity
 
 
@@ -98,45 +102,57 @@ def _shadow(
     """Keep scalar accesses of kinds ``scalar`` out while a vector ``vector`` runs."""
     for one, row in zip(costs, rows, strict=True):
         if one.step.is_vector and one.memory == vector:
-            row.append(Usage(name, 1, one.step.occupancy, width))
+            row.append(Usage(name, 1, one.step.occupancy, width, held=True))
         elif not one.step.is_vector and one.memory in scalar:
             row.append(Usage(name, 0, 1))
 
 
-def read_latency(producer: Cost, consumer: Cost, *, in_vector: bool) -> int:
-    """Least cycles from the issue of the writer of a register to the issue of its reader."""
+def order_wait(first: Cost, second: Cost) -> int | None:
+    """Cycles between operations of which the text's order is all that counts.
+
+    ``None``: the first may start after the second, from its queue.
+    """
+    del second
+    return None if first.step.is_vector else 0
+
+
+def read_wait(producer: Cost, consumer: Cost, *, in_vector: bool) -> int:
+    """Least cycles from the writer of a register to its reader, counted from start to start.
+
+    As everywhere here operations that start behind a queue count as if they issued right before.
+    """
     first = producer.delay + producer.step.latency
     if not in_vector:
         return first
     # A chained consumer may not overtake its producer.
     pace = 0 if consumer.whole_source else consumer.step.occupancy
     lag = max(0, producer.step.occupancy - pace) if producer.step.chains else 0
-    return max(0, first + lag - consumer.delay)
+    return first + lag - consumer.delay
 
 
-def write_latency(earlier: Cost, later: Cost, *, in_vector: bool) -> int:
+def write_wait(earlier: Cost, later: Cost, *, in_vector: bool) -> int | None:
     """Least cycles between two writers of one register."""
     if not in_vector:
-        return 0
+        return order_wait(earlier, later)
     lag = max(0, earlier.step.occupancy - later.step.occupancy) if earlier.step.chains else 0
     first = earlier.delay + earlier.step.latency + lag
-    return max(0, first - later.step.latency - later.delay)
+    return first - later.step.latency - later.delay
 
 
-def release_latency(reader: Cost, writer: Cost, *, in_vector: bool) -> int:
+def release_wait(reader: Cost, writer: Cost, *, in_vector: bool) -> int | None:
     """Least cycles from a reader of a register to the next writer: the reader's tail counts."""
     if not in_vector:
-        return 0
-    tail = reader.delay + reader.step.occupancy - writer.step.occupancy - writer.step.latency
-    return max(0, tail - writer.delay)
+        return order_wait(reader, writer)
+    tail = reader.delay + max(0, reader.step.occupancy - writer.step.occupancy)
+    return tail - writer.step.latency - writer.delay
 
 
-def tile_write_latency(earlier: Cost, later: Cost) -> int:
+def tile_write_wait(earlier: Cost, later: Cost) -> int:
     """Least cycles between two writers of one tile."""
     return max(0, earlier.step.latency - later.step.latency)
 
 
-def tile_release_latency(reader: Cost, writer: Cost) -> int:
+def tile_release_wait(reader: Cost, writer: Cost) -> int:
     """Least cycles from a reader of a tile to its next writer, whose first row is written
 
     ``latency - occupancy`` after its start.

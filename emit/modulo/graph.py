@@ -14,25 +14,32 @@ from oxegg.emit.program import Bank
 
 @dataclass(frozen=True)
 class Usage:
-    """``amount`` copies of a resource, from ``start`` cycles after issue for ``length`` cycles."""
+    """``amount`` copies of a resource, from ``start`` cycles after issue for ``length`` cycles.
+
+    ``held``: longer if the operation waits for its operands there.
+    """
 
     resource: str
     start: int
     length: int
     amount: int = 1
+    held: bool = False
 
 
 @dataclass(frozen=True)
 class Edge:
     """``target`` of iteration n + distance stands behind ``source`` of iteration n in the program
 
-    and issues at least ``latency`` (>= 0) cycles after it.
+    and issues at least ``latency`` (>= 0) cycles after it. ``least`` is what the machine asks for
+    if what has issued may wait at its unit: cycles from start to start, perhaps negative, or
+    ``None`` where only the order of the text counts.
     """
 
     source: int
     target: int
     latency: int
     distance: int
+    least: int | None
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ class Use:
 class Web:
     """Values that share a register: one definition, and those that update it in place.
 
-    ``definition`` writes first (``None``: the loop only reads or carries it in place). A
+    ``definition`` writes first, ``ready`` cycles after its start (``None``: the loop only reads or
+    carries it in place). A
     ``resident`` web has its register to itself in every cycle. ``overhang`` positions belong to
     the web after its last use (1 when a result may not overlap it). ``mask`` webs share v0.
     """
@@ -59,6 +67,7 @@ class Web:
     resident: bool = False
     overhang: int = 0
     mask: bool = False
+    ready: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,14 @@ class Graph:
     dead: int = 0
     free: frozenset[int] = frozenset()
     """Operations that take no issue slot: loop control that somebody else accounts for."""
+    queued: frozenset[int] = frozenset()
+    """Operations that leave a queue of ``depth`` in order, and start when unit and operands are
+
+    ready, while others issue.
+    """
+    depth: int = 1
+    apart: int = 1
+    """Cycles from one operation that leaves the queue to the next: 0 where several may at once."""
 
     @property
     def count(self) -> int:
@@ -104,13 +121,20 @@ class Graph:
         return self.files[bank] - always
 
 
+def by_starts(graph: Graph) -> Graph:
+    """The same loop by the starts of its operations alone: what no order of the text can beat."""
+    edges = (replace(e, latency=e.least) for e in graph.edges if e.least is not None)
+    return replace(graph, edges=tuple(edges))
+
+
 def one_stage(graph: Graph) -> Graph:
     """The same loop with no two iterations in flight at once: the branch follows everything."""
     branch = graph.branch
     assert branch is not None
     others = [i for i in range(graph.count) if i != branch]
-    last = tuple(Edge(i, branch, 0, 0) for i in others)
-    first = tuple(Edge(branch, i, 1 + graph.dead, 1) for i in others)
+    last = tuple(Edge(i, branch, 0, 0, None if i in graph.queued else 0) for i in others)
+    apart = 1 + graph.dead
+    first = tuple(Edge(branch, i, apart, 1, apart) for i in others)
     return replace(graph, edges=(*graph.edges, *last, *first))
 
 

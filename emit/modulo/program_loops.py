@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
 
 from oxegg.costmodels import Machine
 from oxegg.emit.constants import fits_immediate
@@ -11,7 +13,7 @@ from oxegg.emit.modulo.control import Control, control_of
 from oxegg.emit.modulo.displacement import displacements_fit
 from oxegg.emit.modulo.expand import Pipeline, expand
 from oxegg.emit.modulo.graph import Graph, Schedule
-from oxegg.emit.modulo.synthesize import Effort, Found, modulo_schedule
+from oxegg.emit.modulo.synthesize import Effort, modulo_schedule
 from oxegg.emit.program import (
     ZERO,
     Bank,
@@ -21,6 +23,7 @@ from oxegg.emit.program import (
     Register,
     fresh_numbers,
 )
+from oxegg.emit.steady import steady_cycles
 
 LONGEST_BODY = 300
 """Operations; beyond that one iteration fills the machine by itself."""
@@ -28,17 +31,24 @@ LONGEST_BODY = 300
 
 @dataclass(frozen=True)
 class LoopSchedule:
-    """What is known of the schedule of one loop; cycles per iteration."""
+    """What is known of the schedule of one loop; cycles per iteration.
 
-    ii: int
-    bound: int
-    status: str
-    method: str
+    ``method`` is ``"list"`` where iterations don't overlap by schedule.
+    """
+
+    ii: Fraction
+    bound: Fraction
+    method: Literal["list", "heuristic", "exact"]
     stages: int
     seconds: float
 
+    @property
+    def status(self) -> Literal["optimal", "feasible"]:
+        return "optimal" if self.ii == self.bound else "feasible"
+
     def __str__(self) -> str:
-        return f"II {self.ii}, bound {self.bound}, {self.status}, {self.stages} stages"
+        stages = f"{self.stages} stages" if self.method != "list" else "list-scheduled"
+        return f"II {float(self.ii):g}, bound {float(self.bound):g}, {self.status}, {stages}"
 
 
 @dataclass(frozen=True)
@@ -105,20 +115,30 @@ class _Walk:
 
         def usable(_: Graph, schedule: Schedule) -> bool:
             # The allocator of the whole program finds the registers.
-            return displacements_fit(body.operations, schedule, body.floating)
+            fit = displacements_fit(body.operations, schedule, body.floating)
+            return fit and schedule.stages <= loop.trips
 
-        found = modulo_schedule(body.graph, self.effort, usable)
-        if found is None or control is None or found.schedule.stages > loop.trips:
+        if control is None:
+            return [loop]
+        registers = _registers(body, self.numbers)
+
+        def pace(schedule: Schedule) -> Fraction:
+            cycles = steady_cycles(expand(body, schedule, registers).kernel, self.machine)
+            return Fraction(schedule.ii) if cycles is None else cycles
+
+        listed = steady_cycles(operations, self.machine)
+        found = modulo_schedule(body.graph, self.effort, usable, pace, listed)
+        if found is None:
             return [loop]
         self.schedules[loop.label] = LoopSchedule(
-            found.schedule.ii,
+            found.cycles,
             found.bound,
-            found.status,
             found.method,
             found.schedule.stages,
             found.seconds,
         )
-        return list(_text(loop, body, found, control, self.numbers))
+        pipeline = expand(body, found.schedule, registers)
+        return list(_text(loop, pipeline, control, self.numbers))
 
 
 def _files(
@@ -136,10 +156,8 @@ def _files(
 
 
 def _text(
-    loop: Loop, body: Body, found: Found, control: Control, numbers: Iterator[int]
+    loop: Loop, pipeline: Pipeline, control: Control, numbers: Iterator[int]
 ) -> Iterator[Operation | Loop]:
-    registers = _registers(body, numbers)
-    pipeline = expand(body, found.schedule, registers)
     kernel = list(pipeline.kernel)
     if pipeline.lag:
         limit = Register("x", next(numbers))

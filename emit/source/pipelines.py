@@ -14,6 +14,7 @@ steps; afterwards the limit is put back.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import combinations
 
 from oxegg.costmodels import Machine
@@ -31,6 +32,7 @@ from oxegg.emit.source.flow import Place, places
 from oxegg.emit.source.instructions import hardware
 from oxegg.emit.source.loops import SourceLoop
 from oxegg.emit.source.registers import Assignment, assign
+from oxegg.emit.steady import steady_cycles
 from oxegg.errors import EmitError
 
 
@@ -77,7 +79,7 @@ def pipeline_loop(
         control = control_of(body.values)
         plan = None if single else _plan(loop, body, control)
         graph = body.graph if plan is not None else one_stage(body.graph)
-        pipeline = _attempt(loop, replace(body, graph=graph), control, plan, effort)
+        pipeline = _attempt(loop, replace(body, graph=graph), control, plan, machine, effort)
         if pipeline is not None:
             return pipeline
     raise EmitError(
@@ -90,7 +92,12 @@ def _written(loop: SourceLoop) -> set[Register]:
 
 
 def _attempt(
-    loop: SourceLoop, body: Body, control: Control | None, plan: "_Plan | None", effort: Effort
+    loop: SourceLoop,
+    body: Body,
+    control: Control | None,
+    plan: "_Plan | None",
+    machine: Machine,
+    effort: Effort,
 ) -> SourcePipeline | None:
     invariant = _invariant(body)
     allowed = _allowed(loop, body)
@@ -99,7 +106,15 @@ def _attempt(
         fit = displacements_fit(body.operations, schedule, body.floating)
         return fit and assign(body, schedule, allowed, invariant) is not None
 
-    found = modulo_schedule(body.graph, effort, usable)
+    def pace(schedule: Schedule) -> Fraction:
+        assignment = assign(body, schedule, allowed, invariant)
+        assert assignment is not None
+        kernel = expand(body, schedule, assignment.registers).kernel
+        homes = _homes(assignment, kernel)
+        cycles = steady_cycles(kernel, machine, homes)
+        return Fraction(schedule.ii) if cycles is None else cycles
+
+    found = modulo_schedule(body.graph, effort, usable, pace)
     if found is None:
         return None
     assignment = assign(body, found.schedule, allowed, invariant)
@@ -273,9 +288,10 @@ def _plan(loop: SourceLoop, body: Body, control: Control | None) -> _Plan | None
 
 def hardware_homes(pipeline: SourcePipeline) -> dict[Register, int]:
     """The hardware register of everything that the new text mentions."""
-    homes = dict(pipeline.assignment.homes)
-    for operation in (*pipeline.guards, *pipeline.before, *pipeline.kernel, *pipeline.after):
-        for operand in operation.operands:
-            if isinstance(operand, Register) and operand not in homes:
-                homes[operand] = hardware(operand)
-    return homes
+    text = (*pipeline.guards, *pipeline.before, *pipeline.kernel, *pipeline.after)
+    return _homes(pipeline.assignment, text)
+
+
+def _homes(assignment: Assignment, text: Sequence[Operation]) -> dict[Register, int]:
+    mentioned = {o for op in text for o in op.operands if isinstance(o, Register)}
+    return {**{r: hardware(r) for r in mentioned - set(assignment.homes)}, **assignment.homes}

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from oxegg.costmodels import Machine
 from oxegg.emit.modulo.body import body_of
 from oxegg.emit.modulo.bounds import lower_bound
 from oxegg.emit.modulo.graph import one_stage
-from oxegg.emit.modulo.synthesize import Effort, Found, modulo_schedule
+from oxegg.emit.modulo.synthesize import WORK_PER_SECOND, Effort, Found, modulo_schedule
 from oxegg.emit.source.flow import nodes
 from oxegg.emit.source.loops import SourceLoop, inner_loops, loop_at
 from oxegg.emit.source.pipelines import SourcePipeline, pipeline_loop, rules_for
@@ -48,21 +49,25 @@ class Scheduled:
         return {
             "label": self.pipeline.loop.label,
             "instructions": len(self.pipeline.loop.operations),
-            "ii": found.schedule.ii,
-            "bound": found.bound,
+            "ii": _number(found.cycles),
+            "bound": _number(found.bound),
             "status": found.status,
             "limit": found.parts.limit,
             "stages": found.schedule.stages,
             "seconds": round(found.seconds, 3),
             "method": found.method,
-            "ii_without_control": self.bare.schedule.ii if self.bare else None,
-            "bound_without_control": self.bare.bound if self.bare else None,
+            "ii_without_control": _number(self.bare.cycles) if self.bare else None,
+            "bound_without_control": _number(self.bare.bound) if self.bare else None,
             "cycles_before": trial.before if trial else None,
             "cycles_after": trial.after if trial else None,
             "proven_trip_counts": self.proven,
             "simulated_runs": trial.runs if trial else 0,
             "assumptions": list(self.assumptions),
         }
+
+
+def _number(cycles: Fraction) -> int | float:
+    return cycles.numerator if cycles.denominator == 1 else float(cycles)
 
 
 def read_loops(text: str, file: str, machine: Machine, label: str | None) -> SourceFile:
@@ -93,7 +98,7 @@ def schedule_source(
     loop: SourceLoop, machine: Machine, *, seconds: float, disjoint_bases: bool
 ) -> Scheduled:
     """The best pipeline of a loop that ``seconds`` allow, proven and simulated."""
-    effort = Effort(seconds)
+    effort = Effort(WORK_PER_SECOND * seconds)
     pipeline = pipeline_loop(loop, machine, effort, disjoint_bases=disjoint_bases)
     proven = prove(pipeline, machine.vlen)
     trial = simulate(pipeline, machine)
@@ -110,7 +115,7 @@ def _bare(
     if pipeline.control is None:
         graph = one_stage(graph)
     graph = replace(graph, free=rules.control)
-    if lower_bound(graph).cycles == pipeline.found.schedule.ii:
+    if lower_bound(graph).cycles == pipeline.found.cycles:
         return pipeline.found  # what was found is optimal without control, too
     return modulo_schedule(graph, effort, lambda _graph, _schedule: True)
 

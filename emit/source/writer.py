@@ -31,7 +31,7 @@ def heading(pipeline: SourcePipeline) -> str:
     """What heads the kernel: II, bound, status."""
     found = pipeline.found
     return (
-        f"# loop {pipeline.loop.label}: II {found.schedule.ii}, bound {found.bound} "
+        f"# loop {pipeline.loop.label}: II {float(found.cycles):g}, bound {float(found.bound):g} "
         f"({found.parts.limit}), {found.status}, {found.schedule.stages} stages"
     )
 

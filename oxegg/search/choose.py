@@ -31,7 +31,7 @@ def choose(
     *,
     keep: Filter = lambda node: True,
     method: Method = "dag",
-    seconds: float = 5.0,
+    seconds: float = 10.0,
 ) -> Choice:
     """Extract one program; ``keep`` restricts the nodes (lane axes, say)."""
     nodes = realizable([n for n in graph.nodes if keep(n)])

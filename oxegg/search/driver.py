@@ -12,7 +12,13 @@ import numpy.typing as npt
 
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
-from oxegg.emit.backend import MachineCode, generate, generate_pipelined, predicted_cycles
+from oxegg.emit.backend import (
+    MachineCode,
+    generate,
+    generate_pipelined,
+    measured,
+    predicted_cycles,
+)
 from oxegg.emit.lowering.program import lower, with_staging
 from oxegg.emit.lowering.staging import staging_bytes
 from oxegg.emit.modulo.synthesize import Effort as LoopEffort
@@ -55,8 +61,8 @@ HOPELESS = 3.0
 class Effort:
     """How hard to look: nests ranked per stage, programs kept, simulations, seconds.
 
-    ``pipelines``: programs whose loops are software-pipelined, ``loop_seconds``: solver's time for
-    each loop of the best of them (0: the heuristic's schedule is kept).
+    ``pipelines``: programs whose loops are software-pipelined, ``loop_work``: the solver's
+    deterministic seconds for each loop of the best of them (0: the heuristic's schedule is kept).
     """
 
     nests: int
@@ -65,14 +71,14 @@ class Effort:
     seconds: float
     limits: Limits
     pipelines: int
-    loop_seconds: float
+    loop_work: float
 
 
 EFFORTS: dict[str, Effort] = {
     "quick": Effort(36, 4, 6, 10.0, Limits(algebra_iterations=4), 2, 0),
-    "normal": Effort(60, 5, 24, 60.0, Limits(algebra_iterations=6, rows=60_000, seconds=20), 4, 60),
+    "normal": Effort(60, 5, 24, 60.0, Limits(algebra_iterations=6, rows=60_000, seconds=20), 4, 4),
     "max": Effort(
-        240, 8, 120, 600.0, Limits(algebra_iterations=8, rows=150_000, seconds=60), 8, 60
+        240, 8, 120, 600.0, Limits(algebra_iterations=8, rows=150_000, seconds=60), 8, 20
     ),
 }
 
@@ -191,7 +197,7 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
     graph = realizable_tiles(prepared.graph, job.machine)
     graph = graph if job.near_memory else without_banks(graph)
     try:
-        found = programs.candidates(graph, job.machine, "dag", job.objective)
+        found = programs.candidates(graph, job.machine, "exact", job.objective)
     except LoweringError as error:
         raise after_stale_rules(error, prepared.saturated.stale) from error
     clock.lap("extract")
@@ -221,6 +227,7 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
     tried = [*_pipelined(job, tried, effort, inputs, started + PIPELINED * effort.seconds), *tried]
     clock.lap("pipeline")
     best = min(tried, key=lambda t: t.score(job.objective))
+    best = replace(best, code=measured(best.code, job.scheduled_with(best.nests)))
     return Search(job.kernel, prepared, best, tried, job.memory, clock.laps)
 
 
@@ -238,10 +245,9 @@ def _pipelined(
         if time.process_time() < deadline:
             pipelined = _pipeline(job, trial, LoopEffort(), inputs)
             found += [pipelined] if pipelined is not None else []
-    if found and effort.loop_seconds and time.process_time() < deadline:
+    if found and effort.loop_work and time.process_time() < deadline:
         best = min(found, key=lambda t: t.score(job.objective))
-        seconds = min(effort.loop_seconds, deadline - time.process_time())
-        exact = _pipeline(job, best, LoopEffort(seconds), inputs)
+        exact = _pipeline(job, best, LoopEffort(effort.loop_work), inputs)
         found = [*([exact] if exact is not None else []), *found]
     return found
 

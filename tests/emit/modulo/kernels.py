@@ -49,7 +49,8 @@ class Kernel:
             self.banks[index] = result
         for source, distance in (*reads, *([updates] if updates else [])):
             if source >= 0:
-                self.edges.append(Edge(source, index, self.latencies[source], distance))
+                latency = self.latencies[source]
+                self.edges.append(Edge(source, index, latency, distance, latency))
                 self.readers.setdefault(self.place[source], []).append(Use(index, distance))
         return index, 0
 
@@ -60,7 +61,7 @@ class Kernel:
     def advancing(self) -> Value:
         """A pointer that is advanced once per iteration; read it one iteration later."""
         index, _ = self.operation("ALU", 1, 1, [], ("x", 1))
-        self.edges.append(Edge(index, index, 1, 1))
+        self.edges.append(Edge(index, index, 1, 1, 1))
         self.readers.setdefault(index, []).append(Use(index, 1))
         return index, 1
 
@@ -73,7 +74,7 @@ class Kernel:
             uses = tuple(self.readers.get(index, ()))
             self.webs.append(Web(bank, group, index, uses))
             reuse += [
-                Edge(use.operation, index, 0, 1 - use.distance)
+                Edge(use.operation, index, 0, 1 - use.distance, 0)
                 for use in uses
                 if (use.operation, use.distance) != (index, 1)
             ]
@@ -113,5 +114,5 @@ def gemm(copies: int, rows: int, lmul: int) -> Graph:
             first.setdefault(row, step)
             last[row] = step
     for row in range(rows):
-        kernel.edges.append(Edge(last[row], first[row], FMA, 1))
+        kernel.edges.append(Edge(last[row], first[row], FMA, 1, FMA))
     return kernel.graph()

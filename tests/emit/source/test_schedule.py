@@ -30,7 +30,7 @@ def scheduled(text: str, machine: str = "c908", seconds: float = 60) -> tuple[Sc
 def test_recurrences_bound_small_loops(text: str, ii: int) -> None:
     one, _ = scheduled(text)
     found, trial = one.pipeline.found, one.trial
-    assert (found.schedule.ii, found.bound, found.status) == (ii, ii, "optimal")
+    assert (found.cycles, found.bound, found.status) == (ii, ii, "optimal")
     assert one.proven >= 3
     assert trial is not None
     assert trial.after == ii < trial.before
@@ -59,7 +59,7 @@ def test_unrolled_loops_reach_their_bound(text: str) -> None:
     found, trial = one.pipeline.found, one.trial
     assert found.status == "optimal"
     assert trial is not None
-    assert trial.after == found.schedule.ii < trial.before
+    assert trial.after == found.cycles < trial.before
 
 
 @pytest.mark.parametrize("seed", range(6))
