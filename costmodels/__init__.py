@@ -6,10 +6,11 @@ from oxegg.costmodels.machine import Machine
 from oxegg.costmodels.quantities import TileShape
 from oxegg.costmodels.roofline import KernelWork, Roofline, Traffic, roofline
 from oxegg.costmodels.timing import Timing, timing, timing_class, unit_copies
-from oxegg.costmodels.timing_classes import FIRST_PIPE, VECTOR_UNITS
+from oxegg.costmodels.timing_classes import ARITHMETIC_UNITS, FIRST_PIPE, VECTOR_UNITS
 from oxegg.costmodels.transfers import dma_cycles, row_cycles
 
 __all__ = [
+    "ARITHMETIC_UNITS",
     "FIRST_PIPE",
     "VECTOR_UNITS",
     "KernelWork",

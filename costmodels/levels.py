@@ -82,7 +82,7 @@ def iteration_bounds(machine: Machine, level: Level) -> Mapping[str, Fraction]:
     dispatched = 0
     for timing, count in level.work:
         occupied[timing.unit] += timing.share * count
-        if timing.share < timing.occupancy:
+        if timing.pipes > 1:
             occupied[FIRST_PIPE] += timing.occupancy * count
         dispatched += count if timing.unit in DISPATCHED else 0
     issued = sum(count for _, count in level.work)

@@ -45,6 +45,9 @@ class Vector:
     float_sequencer: Annotated[
         bool, Flag("vector floats have a sequencer beside that of the integers")
     ] = False
+    pipes_take_turns: Annotated[
+        bool, Flag("each instruction runs on one pipe; false: all pipes share every instruction")
+    ] = False
 
 
 @dataclass(frozen=True)

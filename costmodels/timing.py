@@ -5,8 +5,9 @@ How to read a ``Timing``: an instruction that starts in cycle ``t`` keeps its un
 ``chains``, its first element group, the others following at the producer's pace; a chained
 consumer therefore starts no earlier than
 ``t + latency + max(0, occupancy - consumer's occupancy)``.
-An instruction that only one of several arithmetic pipes executes keeps that pipe for its
-``occupancy``, and of the sequencer's time no more than its ``share``: the others go on.
+
+Where several arithmetic pipes take turns, an instruction keeps one of them ``pace`` cycles, and the
+pace of chaining is that; one that only the first pipe executes takes ``share`` of the sequencer.
 Memory operands are taken to lie in the scratchpad.
 """
 
@@ -25,7 +26,12 @@ from oxegg.costmodels.quantities import (
     tensor_quantities,
     vector_quantities,
 )
-from oxegg.costmodels.timing_classes import CLASSES, ELEMENT_MOVES, TimingClass
+from oxegg.costmodels.timing_classes import (
+    ARITHMETIC_UNITS,
+    CLASSES,
+    ELEMENT_MOVES,
+    TimingClass,
+)
 from oxegg.errors import MachineError, UsageError
 from oxegg.isa import TABLE, Instruction
 
@@ -41,8 +47,8 @@ ENGINE_NAMES: Mapping[str, str] = {
 class Timing:
     """Unit, cycles that the unit is kept, cycles to the result, and chaining; see above.
 
-    ``pipes`` is the number of pipes among which the unit's time is divided: 1 unless the
-    instruction occupies one of several.
+    ``pipes`` and ``turns`` are 1 but on machines with several arithmetic pipes: ``pipes`` is their
+    number if the instruction waits for the first of them, ``turns`` if any of them executes it.
     """
 
     unit: str
@@ -50,11 +56,17 @@ class Timing:
     latency: int
     chains: bool
     pipes: int = 1
+    turns: int = 1
 
     @property
     def share(self) -> int:
         """Cycles of the unit's time that the instruction takes from others."""
         return -(-self.occupancy // self.pipes)
+
+    @property
+    def pace(self) -> int:
+        """Cycles in which its pipe takes the operands and delivers the result."""
+        return self.occupancy * self.turns
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,9 @@ def _timing(
         ) from error
     unit = _unit(machine, instruction, row.unit)
     pipes = machine.pipes if row.one_pipe else 1
-    return Timing(unit, max(1, occupancy), max(1, latency), row.chains, pipes)
+    one_of_several = machine.vector.pipes_take_turns and unit in ARITHMETIC_UNITS
+    turns = machine.pipes // pipes if one_of_several else 1
+    return Timing(unit, max(1, occupancy), max(1, latency), row.chains, pipes, turns)
 
 
 def _unit(machine: Machine, instruction: Instruction, unit: str) -> str:

@@ -23,8 +23,10 @@ whole cycles and may use:
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-VECTOR_UNITS = ("VA", "VF", "VL", "VS")
-"""Sequencers of the vector unit: arithmetic, floats where they have their own, loads, stores."""
+ARITHMETIC_UNITS = ("VA", "VF")
+"""Sequencers of vector arithmetic: all of it, or floats where they have their own."""
+VECTOR_UNITS = (*ARITHMETIC_UNITS, "VL", "VS")
+"""Sequencers of the vector unit, with those of loads and stores."""
 FIRST_PIPE = "VA1"
 """The pipe for what only one of several arithmetic pipes executes."""
 ELEMENT_MOVES = frozenset({"vmv_to_scalar", "vmv_from_scalar"})

@@ -25,6 +25,7 @@ class Step:
     unit: str
     occupancy: int
     share: int
+    one_pipe: bool
     latency: int
     chains: bool
     is_vector: bool
@@ -49,8 +50,9 @@ def step(operation: Operation, machine: Machine) -> Step:
     cost = _timing(operation, machine, is_vector=is_vector)
     return Step(
         cost.unit,
-        cost.occupancy,
+        cost.pace,
         cost.share,
+        cost.pipes > 1,
         cost.latency,
         cost.chains,
         is_vector,
@@ -187,7 +189,7 @@ class Pipeline:
         self._take_slot(issue)
         free = self.free.setdefault(step.unit, [0] * unit_copies(self.machine, step.unit))
         end = start + step.occupancy
-        free[free.index(min(free))] = end
+        free[free.index(min(free))] = end if step.one_pipe else start + step.share
         if step.is_vector:
             self.queue.append(dequeued)
         for register in step.vector_reads:

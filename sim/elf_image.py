@@ -68,7 +68,8 @@ def read_image(path: Path) -> Image:
 
 def _parse(content: bytes) -> Image:
     elf = ELFFile(BytesIO(content))
-    if elf["e_machine"] != "EM_RISCV" or elf.elfclass != 64 or elf["e_type"] != "ET_EXEC":
+    static = elf["e_machine"] == "EM_RISCV" and elf["e_type"] == "ET_EXEC"
+    if not static or elf.elfclass != 64 or not elf.little_endian:
         raise UsageError("not a static RV64 program", hint=_WANTED)
     loaded = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_memsz"]]
     segments = tuple(_segment(segment.header, content) for segment in loaded)

@@ -269,5 +269,5 @@ def _count(counts: dict[int, int], block: Block, runs: int) -> None:
 def _too_long(limit: int, pc: int) -> SimulationError:
     return SimulationError(
         f"more than {limit} instructions executed, pc = {pc:#x}",
-        hint="raise max_instructions if the program is meant to run this long",
+        hint="raise max_instructions (--max-instructions N) if it is meant to run this long",
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from oxegg.costmodels import FIRST_PIPE
+from oxegg.costmodels import ARITHMETIC_UNITS, FIRST_PIPE
 from oxegg.sim.events import Event
 from oxegg.sim.issue_engines import issue_dma, issue_near_memory, issue_tile
 from oxegg.sim.plans import TICKS, Plan
@@ -68,20 +68,18 @@ def _vector(board: Scoreboard, plan: Plan, new_lines: int | None, event: Event |
     if len(board.queue) >= width:
         last = max(last, board.queue[-width] + TICKS)
     free = board.units.setdefault(plan.unit, [0] * plan.copies)
-    one_pipe = plan.share < plan.occupancy
-    pipe = board.units.setdefault(FIRST_PIPE, [0]) if one_pipe else free
+    pipe = board.units.setdefault(FIRST_PIPE, [0]) if plan.one_pipe else free
     ready = max(min(free), min(pipe))
     dequeued = max(board.now + board.costs.queue_cycles, last, ready)
     board.queue = [*board.queue[-depth + 1 :], dequeued] if depth > 1 else [dequeued]
     start = max(dequeued, board.hazards(plan))
     start, occupancy, latency = board.memory_time(plan, new_lines, start)
     end = start + occupancy
-    arithmetic = plan.unit in ("VA", "VF")
-    gap = board.costs.arithmetic_gap if arithmetic else board.costs.sequencer_gap
+    gap = board.costs.arithmetic_gap if plan.unit in ARITHMETIC_UNITS else board.costs.sequencer_gap
     kept = occupancy - plan.occupancy + plan.share
     free[free.index(min(free))] = start + kept + gap
     board.busy[plan.unit] += kept
-    if one_pipe:
+    if plan.one_pipe:
         pipe[0] = end + board.costs.sequencer_gap
     board.record(plan, VectorResult(start + latency, occupancy, plan.chains), start, end)
     # The last element group of a chaining result follows the first at the unit's pace.

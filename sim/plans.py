@@ -39,6 +39,7 @@ class Plan:
     occupancy: int
     share: int
     """Of the unit's time; less than ``occupancy`` where other pipes go on meanwhile."""
+    one_pipe: bool
     latency: int
     chains: bool
     reads: tuple[int, ...]
@@ -133,8 +134,9 @@ def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) 
         place=place,
         unit=cost.unit,
         copies=unit_copies(machine, cost.unit),
-        occupancy=cost.occupancy * TICKS,
+        occupancy=cost.pace * TICKS,
         share=cost.share * TICKS,
+        one_pipe=cost.pipes > 1,
         latency=cost.latency * TICKS,
         chains=cost.chains,
         reads=scalar_registers(decoded, reads=True),

@@ -66,7 +66,7 @@ def usages(
             # Nothing is behind it in the queue before the scalar core has its result.
             kept = max(kept, step.latency + machine.vector.queue_cycles)
         row = [Usage(step.unit, one.delay, kept, held=step.is_vector)]
-        if step.share < step.occupancy:
+        if step.one_pipe:
             capacity[FIRST_PIPE] = 1
             row.append(Usage(FIRST_PIPE, one.delay, step.occupancy, held=step.is_vector))
         if step.is_vector:

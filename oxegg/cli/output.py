@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from oxegg.errors import UsageError
+
 # Commands that only write lines or JSON start without rich.
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write ``text`` so that ``path`` is always either the old file or the whole new one."""
+    if path.is_dir():
+        raise UsageError("a folder can't be the output", where=str(path), hint="name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

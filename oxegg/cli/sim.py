@@ -5,11 +5,12 @@ import json
 import sys
 from pathlib import Path
 
-from oxegg.cli.options import add_machine_option
+from oxegg.cli.options import add_machine_option, at_least_one
 from oxegg.cli.output import put_json, table, write_atomically
 from oxegg.costmodels import Machine, load_machine
 from oxegg.errors import UsageError
 from oxegg.sim import ElfResult, run_elf
+from oxegg.sim.engine import MAX_INSTRUCTIONS
 from oxegg.sim.profile import LoopProfile, loop_profiles
 from oxegg.sim.trace import chrome_trace, konata
 
@@ -35,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="misaligned scalar loads and stores are exceptions, as on the simplest cores",
     )
     parser.add_argument(
+        "--max-instructions",
+        type=at_least_one,
+        default=MAX_INSTRUCTIONS,
+        metavar="N",
+        help="end with an error when more instructions were executed (default: 10^12)",
+    )
+    parser.add_argument(
         "--profile",
         action="store_true",
         help="show by loop and unit where the cycles went, and what the core waited for",
@@ -55,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.file,
         machine,
         timing=not arguments.no_timing,
+        max_instructions=arguments.max_instructions,
         record=arguments.trace is not None,
         misaligned=not arguments.trap_misaligned,
     )

@@ -60,6 +60,18 @@ def test_cycles_are_null_without_timing(
     assert json.loads(capsys.readouterr().out)["cycles"] is None
 
 
+def test_endless_programs_end_in_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    itself = write_program(tmp_path / "itself.elf", ("addi", (A0, 0, 7)), ("jal", (0, 0)))
+    assert main(["sim", itself]) == 2
+    assert f"pc = {BASE + HEADERS + 4:#x}: an endless loop" in capsys.readouterr().err
+    longer = write_program(tmp_path / "longer.elf", ("addi", (A0, A0, 7)), ("jal", (0, -4)))
+    for options in (["--no-timing"], []):
+        assert main(["sim", longer, "--max-instructions", "100000", *options]) == 2
+        assert "more than 100000 instructions" in capsys.readouterr().err
+
+
 def test_undefined_instruction_is_reported_with_its_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,6 +87,19 @@ def test_what_is_no_program_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     shown = capsys.readouterr().err
     assert "text.elf: error: this is not an ELF file" in shown
     assert "hint: give a static RV64 program" in shown
+
+
+def test_big_endian_programs_are_refused(
+    exits_with_seven: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(exits_with_seven)
+    little = path.read_bytes()
+    fields = struct.unpack("<HHIQQQIHHHHHH", little[16:64])
+    segment = struct.unpack("<IIQQQQQQ", little[64:120])
+    headers = struct.pack(">HHIQQQIHHHHHH", *fields) + struct.pack(">IIQQQQQQ", *segment)
+    path.write_bytes(little[:5] + b"\x02" + little[6:16] + headers + little[120:])
+    assert main(["sim", exits_with_seven]) == 2
+    assert "not a static RV64 program" in capsys.readouterr().err
 
 
 def test_profile(exits_with_seven: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +122,11 @@ def test_traces(exits_with_seven: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert main(["sim", exits_with_seven, "--trace", str(pipeline)]) == 7
     assert pipeline.read_text().startswith("Kanata\t0004\n")
+
+
+def test_a_trace_needs_a_file(exits_with_seven: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", exits_with_seven, "--trace", ""]) == 2
+    assert "a folder can't be the output" in capsys.readouterr().err
 
 
 def test_profiles_need_the_clock(exits_with_seven: str, capsys: pytest.CaptureFixture[str]) -> None:
