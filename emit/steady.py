@@ -90,6 +90,7 @@ class _Planner:
             copies=unit_copies(machine, one.unit),
             occupancy=one.occupancy * TICKS,
             share=one.share * TICKS,
+            one_pipe=one.one_pipe,
             latency=one.latency * TICKS,
             chains=one.chains,
             reads=self._scalars(read, effect.uses),
