@@ -72,7 +72,9 @@ class Spm:
 
     bytes: Annotated[int, Whole(1024, 2**30, "capacity")]
     latency: Annotated[int, Whole(1, 1000, "cycles from a vector load to its first element group")]
-    banks: Annotated[int, PowerOfTwo(1, 256, "banks, interleaved by 8 bytes")]
+    banks: Annotated[
+        int, PowerOfTwo(1, 256, "banks, interleaved by 8 bytes, in which a warp's accesses meet")
+    ]
 
 
 @dataclass(frozen=True)

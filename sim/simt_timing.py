@@ -153,10 +153,10 @@ class Playback:
         return requests * TICKS, latency
 
     def _requests(self, one: Issued) -> int:
-        """Scratchpad: as many accesses as meet in one of the L banks; elsewhere one per line."""
+        """Scratchpad: as many words as meet in one of its banks; elsewhere one per line."""
         if all(SPM_BASE <= address < DRAM_BASE for address, _ in one.accesses):
             words = {address >> BANK_SHIFT for address, _ in one.accesses}
-            return max(Counter(word % self.machine.lanes(32) for word in words).values())
+            return max(Counter(word % self.machine.spm.banks for word in words).values())
         return len({address >> LINE_SHIFT for address, _ in one.accesses})
 
     def _arrive(self, warp: PlayedWarp, barrier: tuple[int, int], tick: int) -> None:

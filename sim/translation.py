@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from oxegg.errors import OxeggError, SimulationError
+from oxegg.errors import OxeggError
 from oxegg.sim.blocks import MAX_LENGTH, Block, BlockSource, Decoded, form_block
 from oxegg.sim.domain import context_for
 from oxegg.sim.events import Event
@@ -117,8 +117,6 @@ class Translator:
             block = form_block(self.fetch, pc, 1 if alone else limit)
         except OxeggError as error:
             raise IllegalInstruction(error.message) from error
-        if _ends_nowhere(block.instructions[0]):
-            raise SimulationError(f"pc = {pc:#x}: an endless loop: the program jumps to itself")
         if 0 < mode.frm < 5 and not block.rounds_dynamically and limit == MAX_LENGTH:
             # The code is the same under all legal rounding modes.
             mode = mode._replace(frm=0)
@@ -237,9 +235,3 @@ class Translator:
         memory.check(address, size, size, write=True)
         memory.store_bytes(address, size, value)
         return 0
-
-
-def _ends_nowhere(decoded: Decoded) -> bool:
-    """Whether the instruction does nothing but go to itself; no interrupt comes of itself."""
-    operands = decoded.operands
-    return decoded.record.name == "jal" and operands["rd"] == operands["offset20"] == 0

@@ -1,5 +1,7 @@
 """SIMT mode: every instruction against Vortex's definition, whole kernels, divergence, faults."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -75,6 +77,27 @@ def shuffled(name: str, step: int, clamp: int, segment: int) -> list[int]:
         valid = j >= low if name == "up" else j <= high
         result.append(10 * (j if valid and 0 <= j < THREADS else lane))
     return result
+
+
+@pytest.mark.parametrize(
+    ("banks", "words_apart", "rounds"),
+    [(4, 1, 2), (4, 4, 8), (4, 2, 4), (8, 1, 1), (8, 4, 4), (4, 0, 1), (4, 5, 2)],
+)
+def test_accesses_of_a_warp_wait_for_each_other_in_a_bank(
+    banks: int, words_apart: int, rounds: int
+):
+    machine = replace(EDGE, spm=replace(EDGE.spm, banks=banks))
+    setup: list[Line] = [
+        *ALL_THREADS, ("csrrs", 30, THREAD_ID, 0), ("ox.shfl.idx", 10, 10, 0),
+        ("addi", 31, 0, 8 * words_apart), ("mul", 31, 31, 30), ("add", 31, 31, 10),
+    ]  # fmt: skip
+    cycles: list[int] = []
+    for loads in (8, 16):
+        lines = [*setup, *[("ld", 5, 0, 31)] * loads, *ONE_THREAD, RETURN]
+        found = call(assemble(lines), machine, [Buffer(np.zeros(64, np.int64))])
+        assert found.cycles is not None
+        cycles.append(found.cycles)
+    assert cycles[1] - cycles[0] == 8 * rounds
 
 
 @pytest.mark.parametrize("name", ["up", "down", "bfly", "idx"])
