@@ -2,8 +2,8 @@
 
 1. well-formed, 2. not vacuous (:mod:`oxegg.rules.wellformed`), 3. every input of small formats,
 4. corner and random values at the real widths, 5. the solver at every width, 6. tensor rules at
-every shape up to 4 per axis with symbolic elements. The seventh rung, whole kernels on the
-simulator, is ``oxegg fuzz`` and the verifier.
+every shape up to 4 per axis with symbolic elements, and their axes at any size. The seventh rung,
+whole kernels on the simulator, is ``oxegg fuzz`` and the verifier.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from oxegg.ir import Term
 from oxegg.ir.types import BOOL, ElementType
 from oxegg.rule_lab.accuracy import accuracy, states_accuracy
+from oxegg.rule_lab.axis_algebra import loose_axes
 from oxegg.rule_lab.instances import (
     POINTS,
     Sides,
@@ -227,6 +228,10 @@ def prove(
     """
     from oxegg.rule_lab.proof import prove_sides
 
+    loose = loose_axes(rule)
+    if loose:
+        variable, axis = loose[0]
+        return "refuted", f"only one side depends on {axis} by way of {variable}", None
     world = "to the bit" if rule.kind == "exact" else "over the reals"
     for sizes in shapes(rule):
         sides = instantiate(rule, type_, sizes)

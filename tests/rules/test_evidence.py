@@ -10,6 +10,7 @@ import pytest
 
 from oxegg.errors import RuleError
 from oxegg.ir.types import BF16, F32, FLOATS, I8, I32, U8, ElementType
+from oxegg.rule_lab.axis_algebra import loose_axes
 from oxegg.rule_lab.campaign import engine_subjects, prove_all, rule_subjects
 from oxegg.rule_lab.ladder import check, judge, prove, prover_digest
 from oxegg.rules import all_rules, evidence
@@ -123,6 +124,15 @@ def test_what_only_the_solver_finds_is_refuted(
     if kind == "exact":  # over the reals, rounding may hide the difference
         assert judgement.counterexample is not None
         assert float(judgement.counterexample.inputs["x"]) == odd
+
+
+def test_axes_match_at_every_size() -> None:
+    assert [rule.name for rule in all_rules() if loose_axes(rule)] == []
+    total = reduce("add", "k", x * y)
+    assert loose_axes(rule(total, x * reduce("add", "k", y))) == [("x", "k")]
+    assert loose_axes(rule(total, x * reduce("add", "k", y), when=(independent(x, "k"),))) == []
+    assert loose_axes(rule(x - x, constant(0))) == []  # a number stands for all axes
+    assert loose_axes(rule(x * y - y, x + (y - y), both=True)) == []
 
 
 def test_signs_are_seen_at_every_format() -> None:
