@@ -30,10 +30,11 @@ from oxegg.rules.evidence import current, sufficient
 from oxegg.rules.load import load_all
 from oxegg.rules.pattern import Rule
 from oxegg.sim import Buffer, Turns, call
-from oxegg.verify import check, input_sets
+from oxegg.sim.domain import Domain
+from oxegg.verify import FIELD_CHECK, check, field_check, input_sets
 
 Array = npt.NDArray[Any]
-FORMAT = 3
+FORMAT = 4
 REPORTED = (
     "kernel", "machine", "mode", "place", "cycles", "instructions", "extraction", "loops", "checks",
     "error_over_bound", "assumptions",
@@ -79,6 +80,9 @@ def check_folder(folder: Path, rule_files: Sequence[str] = ()) -> list[Finding]:
         certificate: dict[str, Any] = json.loads(raw)
         if render(certificate) != raw:
             raise VerificationError("the certificate isn't as it was written", where=str(file))
+        if (written := certificate["format"]) != FORMAT:
+            raise VerificationError(f"the certificate has format {written}, not {FORMAT}",
+                                    hint="compile the kernel again")  # fmt: skip
         findings = [Finding("certificate", f"{len(raw)} bytes, as written")]
         for part in _PARTS:
             findings.append(part(folder, certificate, rule_files))
@@ -178,11 +182,8 @@ def _bounds(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[s
 def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
     """The bytes of the object file on the simulator, against the kernel's text."""
     del rule_files
-    kernel, machine = parse(certificate["text"]), load_machine(folder / MACHINE_FILE)
-    code = text_section((folder / f"{certificate['kernel']}.o").read_bytes())
-    scratch = (certificate["scratch_bytes"], certificate["scratch_place"])
-    banked = {name: BankLayout.of(fields) for name, fields in certificate["banked"].items()}
-    run = _Run(kernel, machine, code, certificate["place"], scratch, banked)
+    run = _Run.of(folder, certificate)
+    kernel = run.kernel
     mode, points = certificate["mode"], 0
     first: list[Array] = []
     roundoffs = [o.value.type.unit_roundoff for o in kernel.outputs if o.value.type.is_float]
@@ -200,6 +201,17 @@ def _code(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str
     return Finding("machine code", f"{points} elements right, {cycles} cycles as recorded")
 
 
+def _fields(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[str]) -> Finding:
+    """The same bytes over two prime fields, where a product of sums has only one value."""
+    del rule_files
+    run = _Run.of(folder, certificate)
+    found = field_check(run.kernel, run.over)
+    recorded = {row["name"]: row["passed"] for row in certificate["checks"]}
+    if found.agrees is False or found.agrees is not recorded[FIELD_CHECK]:
+        raise VerificationError(f"over two prime fields: {found.agrees}, not as recorded")
+    return Finding("prime fields", found.reason or f"{found.points} elements agree")
+
+
 @dataclass(frozen=True)
 class _Run:
     """Machine code under the standard calling convention; ``scratch``: bytes and place."""
@@ -210,6 +222,17 @@ class _Run:
     place: str
     scratch: tuple[int, Any]
     banked: Mapping[str, BankLayout]
+
+    @classmethod
+    def of(cls, folder: Path, certificate: Mapping[str, Any]) -> _Run:
+        return cls(
+            parse(certificate["text"]),
+            load_machine(folder / MACHINE_FILE),
+            text_section((folder / f"{certificate['kernel']}.o").read_bytes()),
+            certificate["place"],
+            (certificate["scratch_bytes"], certificate["scratch_place"]),
+            {name: BankLayout.of(fields) for name, fields in certificate["banked"].items()},
+        )
 
     def arguments(self, inputs: Sequence[Array]) -> list[Any]:
         given: list[Any] = []
@@ -236,7 +259,13 @@ class _Run:
         return Buffer(data, place)
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
-        result = call(self.code, self.machine, self.arguments(inputs), timing=False)
+        return self.over(inputs, None)
+
+    def over(self, inputs: Sequence[Array], domain: Domain | None) -> list[Array]:
+        """The outputs, of a run over a number domain where one is given."""
+        result = call(
+            self.code, self.machine, self.arguments(inputs), timing=False, domain=domain
+        )
         first = sum(bool(term.axes) for term in self.kernel.inputs)
         arrays: list[Array] = []
         for raw, output in zip(result.arrays[first:], self.kernel.outputs, strict=False):
@@ -263,4 +292,5 @@ _PARTS: tuple[Callable[[Path, Mapping[str, Any], Sequence[str]], Finding], ...] 
     _bounds,
     _chain,
     _code,
+    _fields,
 )

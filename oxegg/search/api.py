@@ -34,7 +34,7 @@ from oxegg.search.driver import (
 )
 from oxegg.search.saturation import MODES, Prepared, check_switches, own_rules
 from oxegg.search.work import kernel_roofline
-from oxegg.verify import Verdict, check, field_check
+from oxegg.verify import FIELD_CHECK, FieldVerdict, Verdict, check, field_check
 
 Source = Callable[..., Any] | str | Path | Kernel
 """A function, a file (``"file.py:kernel"``) or a lowered kernel."""
@@ -187,7 +187,9 @@ def _compile(
     )
     proof = prove_program(found, job)
     report = make_report(job, found, plain.best if plain else None, verdict, proof)
-    report["field_check"] = field_check(job.kernel, found.best.runner.over).agrees
+    field = field_check(job.kernel, found.best.runner.over)
+    report["field_check"] = field.agrees
+    report["checks"].append(_field_row(field))
     spent = sum(laps.values()) + time.monotonic() - started
     report["seconds"]["total"] = round(spent, 3)
     return found, report, proof
@@ -334,6 +336,17 @@ def _engines(best: Trial) -> dict[str, float]:
         engine = _ENGINE_OF_UNIT.get(unit, "scalar")
         shares[engine] = max(shares[engine], round(share, 4))
     return shares
+
+
+def _field_row(verdict: FieldVerdict) -> dict[str, Any]:
+    """``passed`` is None where the fields have no meaning for a kernel, and the detail says why."""
+    detail = f"not run: {verdict.reason}" if verdict.agrees is None else verdict.reason
+    compared = f"{verdict.points} elements agree in both"
+    return {
+        "name": FIELD_CHECK,
+        "passed": verdict.agrees,
+        "detail": detail or compared,
+    }
 
 
 def _checks(verdict: Verdict) -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 from oxegg.verify.bounds import Bounds, analyse
 from oxegg.verify.check import Failure, Mode, Verdict, check
-from oxegg.verify.field import FieldVerdict, field_check
+from oxegg.verify.field import FIELD_CHECK, FieldVerdict, field_check
 from oxegg.verify.inputs import InputSet, input_sets
 
 __all__ = [
+    "FIELD_CHECK",
     "Bounds",
     "Failure",
     "FieldVerdict",

@@ -26,6 +26,8 @@ from oxegg.sim.domains import PRIMES, PrimeField, decode
 Array = npt.NDArray[Any]
 Run = Callable[[list[Array], Domain], Sequence[Array]]
 
+FIELD_CHECK = "source and emitted code over two prime fields"
+"""What reports and certificates call it."""
 MAX_WORK = 1 << 13
 """Elements that a source may compute: each operation is one of Python's."""
 MAX_INTEGER = 8

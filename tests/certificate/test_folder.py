@@ -45,6 +45,12 @@ def test_all_of_it_holds(written: Path) -> None:
     found = {f.name: f.detail for f in check_folder(written)}
     assert "lead from kernel to program" in found["rules"]
     assert "as recorded" in found["machine code"]
+    checks = json.loads((written / NAME).read_text())["checks"]
+    assert {row["name"]: row["passed"] for row in checks} == {
+        "emitted code on the simulator": True,
+        "source and emitted code over two prime fields": None,
+    }
+    assert checks[1]["detail"].startswith("not run: ")
 
 
 def test_the_report_names_the_rules_that_are_needed(written: Path) -> None:
@@ -178,6 +184,21 @@ def test_a_loop_below_its_bound_is_detected(written: Path, tmp_path: Path) -> No
     reseal(folder, {"loops": loops})
     with pytest.raises(VerificationError, match="1 cycles, bound 2"):
         check_folder(folder)
+
+
+def test_a_polynomial_is_checked_over_two_fields(tmp_path: Path) -> None:
+    source = tmp_path / "kernel.py"
+    source.write_text(KERNEL.replace("np.exp(y) / np.float32(3)", "(x - y) * (x + y)"))
+    compiled = oxegg.compile(f"{source}:scaled", machine="ox-edge", effort="quick", peers=())
+    compiled.write(tmp_path / "out")
+    found = {f.name: f.detail for f in check_folder(tmp_path / "out")}
+    assert found["prime fields"] == "128 elements agree"
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    report["checks"][1]["passed"] = None
+    (tmp_path / "out" / "report.json").write_text(json.dumps(report))
+    reseal(tmp_path / "out", {"checks": report["checks"]})
+    with pytest.raises(VerificationError, match="prime fields: True, not as recorded"):
+        check_folder(tmp_path / "out")
 
 
 def test_rules_without_evidence_are_named(tmp_path: Path) -> None:
