@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from oxegg.extraction import answer_set
+from oxegg.extraction.greedy_dag import shared_trees
 from oxegg.extraction.perturb import perturb
 from oxegg.extraction.problem import Problem
 from oxegg.extraction.reduction import reduce, tidy
@@ -26,7 +27,8 @@ def prove(
 ) -> tuple[dict[int, int], float]:
     """The best choice found within ``seconds``, and a proven lower bound on every choice.
 
-    ``incumbent`` is any choice for the roots; the result is never dearer.
+    ``incumbent`` is any choice for the roots; the result is never dearer, nor than greedy with
+    sharing, which is only needed where the first proof fails.
     """
     deadline = time.perf_counter() + seconds
     best = restrict(problem, incumbent)
@@ -37,10 +39,12 @@ def prove(
         # Most rules assume that choosing more never pays.
         drop_unbuildable(residual)
         drop_unreachable(residual)
+        best = _with_sharing(problem, residual, integers, best)
     else:
         tidy(residual)
         best = _try_at_once(problem, residual, integers, best, deadline, seed)
-        if residual.lower < residual.upper:
+        if residual.lower < residual.upper and not residual.hopeless:
+            best = _with_sharing(problem, residual, integers, best)
             best = _shrink(problem, residual, integers, best, deadline)
     if residual.hopeless or residual.lower >= residual.upper:
         return best, integers.bound(residual.upper)
@@ -73,10 +77,21 @@ def _try_at_once(
     left = deadline - time.perf_counter()
     if residual.hopeless or left <= 0 or not answer_set.available(residual):
         return best
-    conflicts = min(_FIRST_CONFLICTS, _conflicts(residual, _FIRST_WORK))
+    # In large e-graphs reductions are the shorter way, and most conflicts come to nothing.
+    work = _FIRST_WORK * min(1.0, _LARGE / max(1, residual.size))
+    conflicts = min(_FIRST_CONFLICTS, _conflicts(residual, int(work)))
     outcome = answer_set.solve(residual, left * _FIRST_SHARE, seed, conflicts=conflicts)
     residual.lower = max(residual.lower, outcome.bound)
     return _accept(problem, residual, integers, best, outcome.selection)
+
+
+def _with_sharing(
+    problem: Problem, residual: Residual, integers: IntegerCosts, best: dict[int, int]
+) -> dict[int, int]:
+    """The cheaper of ``best`` and the greedy choice that knows of sharing."""
+    shared = restrict(problem, shared_trees(problem) or best)
+    residual.upper = min(residual.upper, _integer_cost(problem, integers, shared))
+    return cheaper(problem, best, shared)
 
 
 def _accept(
@@ -193,6 +208,7 @@ class _Stage:
 # Work is conflicts x options: twenty million take about a second.
 _FIRST_CONFLICTS = 2000
 _FIRST_WORK = 6_000_000
+_LARGE = 4_000
 _SECOND_WORK = 15_000_000
 _FIRST_SHARE = 0.5
 

@@ -29,7 +29,7 @@ def extract(
     if method not in get_args(Method):
         raise ExtractionError(f"no extraction method {method!r}", hint="use tree, dag or exact")
     choice = cheapest_trees(problem)
-    if method != "tree" and choice is not None:
+    if method == "dag" and choice is not None:
         choice = cheaper(problem, choice, shared_trees(problem))
     bound = math.inf if choice is None else -math.inf
     if method == "exact" and choice is not None:

@@ -68,6 +68,8 @@ REFUTATION = 0.25
 """Share of the exact models' work for the bound."""
 SHORTENING = 0.05
 """Work for shorter lifetimes at the end, a second or so."""
+PROBE = 0.4
+"""Share of what is left that the search for a text of one interval may take."""
 WORK_PER_SECOND = 0.1
 """Deterministic seconds of the solver that take about a second."""
 
@@ -180,18 +182,28 @@ class _Search:
         return ceil(min(known)) - 1 if known else SLACK * self.bound
 
     def exact(self, rival: Fraction | None) -> bool:
-        """Raise the bound, then look for texts below the best one; whether one was found."""
-        top = self._top(rival)
-        self._refute(top)
-        for ii in range(self.bound, top + 1):
-            outcome = self._exact_at(ii)
-            if isinstance(outcome, Schedule):
-                return self._offer(outcome, strict=not self.graph.queued)
-            if outcome == "infeasible" and ii == self.bound:
-                self.bound += 1
-            if self.budget.left <= 0:
-                break
-        return False
+        """Raise the bound, then look for texts below the best one; whether one was found.
+
+        First at the bound, where success is a proof, then in the middle of what is left: a text
+        that keeps an interval keeps all longer ones.
+        """
+        highest = self._top(rival)
+        self._refute(highest)
+        lowest = ii = self.bound
+        found = False
+        while lowest <= highest and self.budget.left > 0:
+            budget = Budget(PROBE * self.budget.left)
+            self.budget.left -= budget.left
+            outcome = self._exact_at(ii, budget)
+            self.budget.left += budget.left
+            if isinstance(outcome, Schedule) and self._offer(outcome, strict=False):
+                found, highest = True, self._top(rival)
+            else:
+                lowest = ii + 1
+            if outcome == "infeasible":
+                self.bound = max(self.bound, ii + 1)
+            ii = (lowest + highest) // 2
+        return found
 
     def _refute(self, top: int) -> None:
         budget = Budget(REFUTATION * self.budget.left)
@@ -200,10 +212,11 @@ class _Search:
             self.bound += 1
         self.budget.left -= before - max(0.0, budget.left)
 
-    def _exact_at(self, ii: int) -> Schedule | Literal["infeasible", "unknown"]:
+    def _exact_at(self, ii: int, budget: Budget) -> Schedule | Literal["infeasible", "unknown"]:
         """A usable schedule; first without, then with registers, at last with a queue."""
-        graph, budget = self.graph, self.budget
-        outcome = exact_schedule(graph, ii, budget)
+        graph = self.graph
+        hint = self.best[0].times if self.best is not None else None
+        outcome = exact_schedule(graph, ii, budget, hint=hint)
         if isinstance(outcome, Schedule) and not self._usable(outcome):
             outcome = exact_schedule(graph, ii, budget, registers=True, hint=outcome.times)
         if outcome == "infeasible" and graph.queued:
