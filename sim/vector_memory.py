@@ -1,6 +1,6 @@
 """Vector loads and stores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,7 +152,7 @@ def strided(site: Site, access: Access, group: Group, *, write: bool) -> Operati
     data = views.elements(group, views.vl)
     memory, shift, last = access.memory.bytes.view(f"u{size}"), size.bit_length() - 1, views.vl - 1
     tail = None if write else views.tail(group, views.vl)
-    general = elements_at(site, access, group, _strided_offsets(site), write=write)
+    general = elements_at(site, access, group, _strided_offsets(site, group), write=write)
 
     def operation(address: int, stride: int) -> None:
         end = address + last * stride + size
@@ -208,12 +208,14 @@ def _unit_offsets(site: Site, group: Group) -> Callable[[], Array]:
     return lambda: offsets
 
 
-def _strided_offsets(site: Site) -> Callable[[int], Array]:
+def _strided_offsets(site: Site, group: Group) -> Callable[[int], Array]:
+    del group
     numbers = np.arange(site.views.vl, dtype=np.uint64)
     return lambda stride: numbers * np.uint64(stride & U64)
 
 
-def _indexed_offsets(site: Site) -> Callable[[], Array]:
+def _indexed_offsets(site: Site, group: Group) -> Callable[[], Array]:
+    del group
     index = site.views.elements(site.groups["vs2"], site.views.vl)
     return lambda: index.astype(np.uint64)
 
@@ -223,21 +225,40 @@ def whole_registers(
 ) -> Operation:
     """vl1r, vs1r, vlm, vsm: ``count`` bytes from element vstart on, whatever vl is."""
     views = site.views
-    start = views.vstart * ELEMENT_BYTES[site.record.match >> 12 & 7]
+    step = ELEMENT_BYTES[site.record.match >> 12 & 7]
+    start, state = views.vstart * step, views.state
     registers = views.registers(group.register, group.registers)
     data, memory = registers[start:count], access.memory.bytes
-    rest = registers[count:] if views.state.fill_agnostic else registers[:0]
+    rest = registers[count:] if state.fill_agnostic else registers[:0]
     if start >= count:
         return _nothing
 
-    def load(address: int) -> None:
-        data[:] = memory[access.block(address + start, count - start, 1, write=False)]
-        rest[:] = ONES
+    def move(address: int, stop: int) -> None:
+        """Move the bytes from ``start`` to ``stop``."""
+        places = access.block(address + start, stop - start, 1, write=write)
+        if write:
+            memory[places] = data[: stop - start]
+        else:
+            data[: stop - start] = memory[places]
 
-    def store(address: int) -> None:
-        memory[access.block(address + start, count - start, 1, write=True)] = data
+    def run(address: int) -> None:
+        try:
+            move(address, count)
+        except MemoryFault:
+            for at in range(start, count, step):
+                try:
+                    access.block(address + at, step, 1, write=write)
+                except MemoryFault:
+                    if at > start:
+                        move(address, at)
+                    state.vstart = at // step
+                    state.refresh()
+                    raise
+            raise
+        if not write:
+            rest[:] = ONES
 
-    return store if write else load
+    return run
 
 
 def _nothing(*_: int) -> None:
@@ -260,13 +281,61 @@ def memory_operation(site: Site, access: Access, way: str) -> Operation:
         return whole_registers(site, access, group, (views.vl + 7) // 8, write=write)
     if mode == "fault_first":
         return fault_first(site, access, group)
-    if mode == "unit" and group.operand.fields == 1 and not views.masked:
-        return unit_stride(site, access, group, write=write)
-    if mode == "strided" and group.operand.fields == 1 and not views.masked:
-        return strided(site, access, group, write=write)
-    offsets = {
-        "unit": lambda: _unit_offsets(site, group),
-        "strided": lambda: _strided_offsets(site),
-        "indexed": lambda: _indexed_offsets(site),
-    }[mode]()
-    return elements_at(site, access, group, offsets, write=write)
+    plain = group.operand.fields == 1 and not views.masked
+    if plain and mode in PLAIN:
+        operation = PLAIN[mode](site, access, group, write=write)
+    else:
+        operation = elements_at(site, access, group, OFFSETS[mode](site, group), write=write)
+    return resumable(operation, site, access, group, mode, write=write)
+
+
+PLAIN: Mapping[str, Callable[..., Operation]] = {"unit": unit_stride, "strided": strided}
+OFFSETS: Mapping[str, Callable[[Site, Group], Callable[..., Array]]] = {
+    "unit": _unit_offsets,
+    "strided": _strided_offsets,
+    "indexed": _indexed_offsets,
+}
+
+
+def resumable(
+    operation: Operation, site: Site, access: Access, group: Group, mode: str, *, write: bool
+) -> Operation:
+    """``operation`` that, where it faults, has happened up to the element at fault.
+
+    That element's number is in vstart then. The operation itself does nothing when it faults.
+    """
+    views, size = site.views, group.width // 8
+    state, fields = views.state, np.arange(group.operand.fields, dtype=np.uint64) * np.uint64(size)
+    offsets = OFFSETS[mode](site, group)
+
+    def run(address: int, *arguments: int) -> None:
+        try:
+            operation(address, *arguments)
+        except MemoryFault:
+            # Ones in agnostic elements would be ones in elements that are still to come.
+            if state.fill_agnostic:
+                raise
+            starts = offsets(*arguments) + np.uint64(address)
+            for i in np.flatnonzero(views.mask()).tolist():
+                try:
+                    access.scattered((starts[i] + fields).view(np.int64), size, write=write)
+                except MemoryFault:
+                    _before(i, site, access, group, mode, write=write)(address, *arguments)
+                    state.vstart = i
+                    state.refresh()
+                    raise
+            raise
+
+    return run
+
+
+def _before(
+    count: int, site: Site, access: Access, group: Group, mode: str, *, write: bool
+) -> Operation:
+    """The accesses of the first ``count`` elements alone."""
+    views = site.views
+    if count <= views.vstart:
+        return _nothing
+    shorter = Views(views.state, replace(views.config, vl=count), views.vtype, views.by_v0)
+    place = Site(site.record, site.groups, shorter, site.sew)
+    return elements_at(place, access, group, OFFSETS[mode](place, group), write=write)

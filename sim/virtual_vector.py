@@ -15,8 +15,7 @@ from oxegg.sim.vector_memory import Access, refuse_misaligned
 class VirtualAccess(Access):
     """Accesses whose elements are translated one by one: aligned, so that each is in one page.
 
-    A fault leaves memory and registers as they were, with vstart at the first element, so that the
-    instruction can be executed again from its start.
+    A fault leaves memory and registers as they were.
     """
 
     virtual: VirtualMemory

@@ -104,6 +104,38 @@ supervisor:
         vlse32.v v9, (a0), a1
         EXPECT 19, 15, 0x4000, vse32.v v9, (a0), v0.t
         csrwi vstart, 0
+
+        # What comes before the element at fault has happened, and vstart is its number.
+        vid.v v8
+        vadd.vi v8, v8, 9
+        li a0, 0x2ff8
+        li a1, 0x1010
+        EXPECT 20, 15, 0x4008, vsse32.v v8, (a0), a1
+        csrr a2, vstart
+        CHECK 21, a2, 1
+        csrwi vstart, 0
+        lw a3, 0(a0)
+        CHECK 22, a3, 9
+        vmv.v.i v9, -1
+        li a0, 0x4ff8
+        EXPECT 23, 13, 0x5000, vle32.v v9, (a0)
+        csrr a2, vstart
+        CHECK 24, a2, 2
+        csrwi vstart, 0
+        vmv.x.s a2, v9
+        li gp, 25
+        li a3, -1
+        beq a2, a3, fail
+        vslidedown.vi v9, v9, 2
+        vmv.x.s a2, v9
+        CHECK 26, a2, -1
+        vmv.v.i v0, 10                  # elements 1 and 3
+        li a0, 0x4fec
+        li a1, 8
+        EXPECT 27, 13, 0x5004, vlse32.v v9, (a0), a1, v0.t
+        csrr a2, vstart
+        CHECK 28, a2, 3
+        csrwi vstart, 0
         END
 
 machine_handler:
