@@ -29,6 +29,7 @@ MACHINES = ("ox-tiny", "ox-edge", "ox-card", "ox-dc", "x60", "x280")
 VECTOR_ONLY = ("x60", "x280")  # what QEMU can run, too
 MODES = ("exact", "real", "real", "approx")
 WAYS, INPUT_SETS, QEMU_EVERY = 2, 3, 8
+MOST_SURROUNDINGS = 24  # of a rule, that a reduction looks at
 QEMU = "qemu-riscv64"
 _ONES = "rvv_ta_all_1s=true,rvv_ma_all_1s=true"
 # QEMU 7.2 dies of an assertion on these unless an instruction with dynamic rounding comes first,
@@ -158,7 +159,10 @@ def campaign(
 def reduced(
     tried: Trial, failure: str, fails: Callable[[Trial], str | None] | None = None
 ) -> tuple[Trial, str]:
-    """A smaller trial that fails, too: steps dropped, sizes and numbers made smaller."""
+    """A smaller trial that fails, too: steps dropped, sizes and numbers made smaller.
+
+    Around a rule: other sizes and surroundings, as long as the kernel gets smaller.
+    """
 
     def default(smaller: Trial) -> str | None:
         return guarded(smaller, Tally())
@@ -176,7 +180,10 @@ def reduced(
 
 def _smaller(tried: Trial) -> Iterator[Trial]:
     chosen = tried.sample
-    if not isinstance(chosen, Sample):
+    if isinstance(chosen, RuleSample):
+        others = [replace(chosen, seed=seed) for seed in range(MOST_SURROUNDINGS)]
+        for other in sorted((o for o in others if _work(o) < _work(chosen)), key=_work):
+            yield replace(tried, sample=other)
         return
     steps = chosen.steps
     for length in (len(steps) // 2, 1):
@@ -197,6 +204,12 @@ def _smaller(tried: Trial) -> Iterator[Trial]:
                 zeroed = (*step[:field_], 0, *step[field_ + 1 :])
                 changed = (*steps[:place], zeroed, *steps[place + 1 :])
                 yield replace(tried, sample=replace(chosen, steps=changed))
+
+
+def _work(chosen: RuleSample) -> int:
+    """Elements that a kernel computes."""
+    kernel = chosen.kernel()
+    return sum(term.size for term in topological([out.value for out in kernel.outputs]))
 
 
 # ------------------------------------------------------------------ regression tests

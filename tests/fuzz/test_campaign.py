@@ -65,6 +65,16 @@ def test_a_failure_is_made_small() -> None:
     assert max(small.sample.sizes) == 1
 
 
+def test_a_failure_around_a_rule_is_made_small() -> None:
+    tried = trial(7, "algebra.factor")
+    first, _ = reduced(tried, "wrong", lambda other: "wrong")
+    assert isinstance(first.sample, RuleSample)
+    assert (first.sample.rule, first.sample.type) == (tried.sample.rule, tried.sample.type)  # type: ignore[union-attr]
+    kernels = [chosen.kernel() for chosen in (first.sample, tried.sample)]
+    sizes = [sum(term.size for term in kernel.inputs) for kernel in kernels]
+    assert sizes[0] < sizes[1]
+
+
 def test_failures_become_tests(tmp_path: Path) -> None:
     tried = trial(3, "algebra.factor")
     (file,) = write_regressions([(tried, "out[0]: got 1, expected 2")], tmp_path)
