@@ -45,6 +45,9 @@ class Vector:
     float_sequencer: Annotated[
         bool, Flag("vector floats have a sequencer beside that of the integers")
     ] = False
+    blocking_results: Annotated[
+        bool, Flag("issue waits for a scalar result of the vector unit; false: who reads it does")
+    ] = True
     pipes_take_turns: Annotated[
         bool, Flag("each instruction runs on one pipe; false: all pipes share every instruction")
     ] = False

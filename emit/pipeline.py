@@ -13,6 +13,7 @@ from oxegg.costmodels.timing import full_tile
 from oxegg.emit.effects import PSEUDO, effects, instruction_of, is_tile
 from oxegg.emit.program import Bank, Operation, Register
 from oxegg.emit.vector_state import Demand, demand
+from oxegg.isa import Instruction
 
 # Whoever asks the vector unit for a scalar waits for it.
 _SERIALISING = ("vmv_to_scalar", "vmask_scalar")
@@ -56,7 +57,7 @@ def step(operation: Operation, machine: Machine) -> Step:
         cost.latency,
         cost.chains,
         is_vector,
-        instruction is not None and instruction.timing in _SERIALISING,
+        _serialises(instruction, machine),
         tuple(register for register in effect.reads if register.bank != "v"),
         tuple(register for register in effect.reads if register.bank == "v"),
         effect.reads,
@@ -67,6 +68,11 @@ def step(operation: Operation, machine: Machine) -> Step:
         effect.uses,
         effect.changes,
     )
+
+
+def _serialises(instruction: Instruction | None, machine: Machine) -> bool:
+    waits = instruction is not None and instruction.timing in _SERIALISING
+    return waits and machine.vector.blocking_results
 
 
 def _timing(operation: Operation, machine: Machine, *, is_vector: bool) -> Timing:

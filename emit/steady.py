@@ -14,7 +14,7 @@ from oxegg.emit.pipeline import step
 from oxegg.emit.program import Operation, Register
 from oxegg.isa import TABLE
 from oxegg.sim.issue import issue
-from oxegg.sim.plans import SERIALISING, TICKS, TILE0, WHOLE_SOURCE, Costs, Plan, costs
+from oxegg.sim.plans import TICKS, TILE0, WHOLE_SOURCE, Costs, Plan, costs
 from oxegg.sim.scoreboard import Scoreboard
 from oxegg.sim.times import Times
 
@@ -98,7 +98,7 @@ class _Planner:
             vector_reads=self._vectors(read),
             vector_writes=self._vectors(effect.writes),
             memory=record.memory if record else None,
-            serialises=record is not None and record.timing in SERIALISING,
+            serialises=one.serialises,
             whole_source=record is not None and record.timing in WHOLE_SOURCE,
             fence=record is not None and record.timing == "fence",
             engine="scalar" if pseudo else timing_class(operation.name).engine,

@@ -145,7 +145,7 @@ def _plan(machine: Machine, place: int, decoded: Decoded, config: VectorConfig) 
         vector_writes=_registers(groups, reads=False) + row.get("out", ()),
         engine=timing_class(record.name).engine,
         memory=record.memory,
-        serialises=record.timing in SERIALISING,
+        serialises=record.timing in SERIALISING and machine.vector.blocking_results,
         whole_source=record.timing in WHOLE_SOURCE,
         fence=record.timing == "fence",
     )

@@ -27,6 +27,8 @@ from oxegg.sim.state import VectorConfig
 MCA = "llvm-mca-22"
 CORES = {"x280": "sifive-x280", "x390": "sifive-x390", "x60": "spacemit-x60"}
 ROUNDS = 100
+# Reasons: docs/machines.md, "Instruction times".
+OUTSIDE = {("mandel64_256", "x390"): "64-bit floats, an element at a time in LLVM"}
 SCRATCHPAD = 1 << 25
 
 pytestmark = [
@@ -129,7 +131,12 @@ def roomy(name: str) -> Machine:
 
 @pytest.mark.parametrize("name", CORES)
 @pytest.mark.parametrize("row", load_suite(), ids=lambda row: row.name)
-def test_hot_loop_of_a_suite_kernel(row: SuiteRow, name: str) -> None:
+def test_hot_loop_of_a_suite_kernel(
+    row: SuiteRow, name: str, request: pytest.FixtureRequest
+) -> None:
+    if (row.name, name) in OUTSIDE:
+        # Another schedule of the same loop may lie inside.
+        request.applymarker(pytest.mark.xfail(reason=OUTSIDE[row.name, name], strict=False))
     compiled = compile_kernel(row.lower(), machine=roomy(name), place="spm", peers=())
     runner = compiled.search.best.runner
     result = runner.call(timing_inputs(compiled.kernel), timing=True)
