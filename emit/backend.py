@@ -13,6 +13,7 @@ from oxegg.costmodels import Machine
 from oxegg.emit.allocation_check import check_allocation
 from oxegg.emit.assembler import Label, Line, assemble, extensions, lines_of
 from oxegg.emit.coalescing import coalesced
+from oxegg.emit.constant_loads import with_constant_loads
 from oxegg.emit.effects import effects
 from oxegg.emit.frame import Frame, frame
 from oxegg.emit.hoisting import hoisted
@@ -122,7 +123,7 @@ def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> Ma
     no loop can be pipelined. Raises ``EmitError`` for malformed programs.
     """
     check(program, machine.vlen)
-    joined = _prepared(program, shared=True)
+    joined = _prepared(program, machine, shared=True)
     for limits in _pipeline_limits(program):
         ordered = coalesced(schedule(joined, machine, limits=limits), shared=True)
         pipelined = pipeline_loops(ordered, machine, limits, effort)
@@ -143,9 +144,10 @@ def measured(code: MachineCode, machine: Machine) -> MachineCode:
     return _finish(code.allocation, machine, {**planned, **found})
 
 
-def _prepared(program: Program, *, shared: bool) -> Program:
+def _prepared(program: Program, machine: Machine, *, shared: bool) -> Program:
     """Without moves that allocation would remove, and with invariants outside of loops."""
-    return hoisted(coalesced(program, shared=shared), schedulable_registers(program))
+    files = schedulable_registers(program)
+    return with_constant_loads(hoisted(coalesced(program, shared=shared), files), machine, files)
 
 
 def _pipeline_limits(program: Program) -> Iterator[Mapping[Bank, int]]:
@@ -162,7 +164,7 @@ def _best_allocation(program: Program, machine: Machine, scheduling: bool) -> Al
         return allocate(program, machine.vlen)
     best: Allocation | None = None
     cycles = 0.0
-    joined = _prepared(program, shared=False)
+    joined = _prepared(program, machine, shared=False)
     for limits in _limits(program):
         ordered = program if limits is None else schedule(joined, machine, limits=limits)
         allocation = allocate(ordered, machine.vlen)

@@ -36,7 +36,7 @@ class _Walk:
             if isinstance(item, Loop):
                 first = self.position
                 inner = replace(item, body=self.body(item.body))
-                room = _room(self.live, first, self.position, self.files)
+                room = registers_left(self.live, first, self.position, self.files)
                 before, inside = _split(inner.body, room)
                 result += [*before, replace(inner, body=inside)]
             else:
@@ -45,7 +45,9 @@ class _Walk:
         return result
 
 
-def _room(live: Liveness, first: int, end: int, files: Mapping[Bank, int]) -> dict[Bank, int]:
+def registers_left(
+    live: Liveness, first: int, end: int, files: Mapping[Bank, int]
+) -> dict[Bank, int]:
     """Registers of each bank that are free throughout operations ``first`` to ``end``."""
     # Operation i reads at point 2 i + 1 and writes at the next one.
     window = (1 << (2 * end + 1)) - (1 << (2 * first + 1))

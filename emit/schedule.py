@@ -1,5 +1,6 @@
 """List scheduling of straight-line blocks for an in-order machine, within the register files."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ Body = Sequence[Operation | Loop]
 
 STATE_CHANGE_PENALTY = 2
 MASK_CHANGE_PENALTY = 2
+LOADS = "VL"
 TEMPORARIES = 2  # registers for a block's own work when others fill the file
 
 Priority = Callable[["Block", int, int], tuple[int, ...]]
@@ -131,8 +133,34 @@ def best_order(block: Block, machine: Machine, limits: Mapping[Bank, int]) -> tu
         cycles = block_cycles(steps, machine, repeated=block.repeated)
         return excess_pressure(block, order, limits), cycles
 
+    if block.repeated:
+        orders += [_with_late_loads(block, order) for order in orders]
     best = min(orders, key=badness)
     return tuple(block.operations[index] for index in best)
+
+
+def _with_late_loads(block: Block, order: Sequence[int]) -> list[int]:
+    """The order with each vector load only as early as its latency demands.
+
+    A list schedule issues what is ready: loads in front of everything. In a loop the rounds
+    overlap only as far as the queue reaches, so that such loads keep the other units waiting.
+    """
+    busy: Counter[str] = Counter()
+    for one in block.steps:
+        busy[one.unit] += one.occupancy
+    busiest = busy.most_common(1)[0][0]
+    reached: dict[int, int] = {}
+    now = 0
+    for index in order:
+        reached[index] = now
+        now += block.steps[index].occupancy * (block.steps[index].unit == busiest)
+    times = dict(reached)
+    for index in order:
+        one = block.steps[index]
+        if one.is_vector and one.unit == LOADS and busiest != LOADS and block.successors[index]:
+            needed = min(reached[other] for other in block.successors[index])
+            times[index] = max(reached[index], needed - one.latency - one.occupancy)
+    return sorted(order, key=lambda index: times[index])
 
 
 def _attainable(block: Block, limits: Mapping[Bank, int]) -> dict[Bank, int]:

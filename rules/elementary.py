@@ -15,7 +15,14 @@ from oxegg.rules.approximation import LN2 as LN2_DIGITS
 from oxegg.rules.approximation import PI as PI_DIGITS
 from oxegg.rules.approximation import horner, split
 from oxegg.rules.fits import ERF_BORDER, ERF_TOP, TANH_BORDER, coefficients
-from oxegg.rules.pattern import Family, Pattern, apply, constant, convert, variables
+from oxegg.rules.pattern import (
+    Family,
+    Pattern,
+    apply,
+    constant,
+    convert,
+    variables,
+)
 
 FAMILY = Family("elementary")
 (x,) = variables("x")
@@ -79,8 +86,7 @@ def _reduced_exponent(
     format_: Format, value: Pattern, low: float, log2_base: float
 ) -> tuple[Pattern, Pattern]:
     """n, shifted to where a float has its exponent, and r; ``value`` is clamped below at ``low``."""
-    kind = format_.type.numpy.type
-    high = float(np.nextafter(kind((format_.type.max_exponent + 1) / log2_base), kind(0)))
+    high = largest_argument(format_, log2_base)
     clamped = apply("maxnum", apply("minnum", value, constant(high)), constant(low))
     # Adding 1.5 * 2^fraction_bits leaves the nearest integer in the low bits of the sum.
     magic = constant(1.5 * 2.0**format_.fraction_bits)
@@ -92,6 +98,12 @@ def _reduced_exponent(
     else:
         r = fnma(n_float, lower, fnma(n_float, upper, clamped))
     return integer(format_, "shl", n, constant(format_.fraction_bits)), r
+
+
+def largest_argument(format_: Format, log2_base: float) -> float:
+    """Where b^x leaves the range of the format; ``log2_base`` is log2 b."""
+    kind = format_.type.numpy.type
+    return float(np.nextafter(kind((format_.type.max_exponent + 1) / log2_base), kind(0)))
 
 
 def exponential_minus_one(format_: Format, value: Pattern) -> Pattern:

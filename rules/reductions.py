@@ -1,7 +1,8 @@
 """Reductions over a named axis: what may move in and out of a sum."""
 
 from oxegg.ir.types import F16, F32, F64, FLOATS, INTEGERS, ElementType
-from oxegg.rules.pattern import Family, Kind, independent, reduce, variables
+from oxegg.rules.elementary import FORMATS, LN2, largest_argument
+from oxegg.rules.pattern import Family, Kind, apply, constant, independent, reduce, variables
 
 FAMILY = Family("reductions")
 rule = FAMILY.rule
@@ -24,3 +25,9 @@ for suffix, kind, types in SETS:
 for name in ("min", "max"):
     rule(f"{name}-free", reduce(name, "k", x), x, kind="exact", types=(*FLOATS, *INTEGERS),
          when=k_free, doc=f"{name}_k x = x when x is free of k")  # fmt: skip
+
+below_maximum = x - reduce("max", "k", x)
+for t in FORMATS:
+    clamped = apply("minnum", below_maximum, constant(largest_argument(t, 1 / LN2)))
+    rule(f"exp-below-maximum-{t.type}", clamped, below_maximum, kind="real", types=(t.type,),
+         doc="x - max_k x is at most 0: exp in a softmax needs no clamp above")  # fmt: skip
