@@ -145,7 +145,8 @@ class Value:
 class PhysicalProgram:
     """Stores in an order in which buffers are written before they are read.
 
-    ``staging`` is scratchpad memory for blocks on their way.
+    ``staging`` is scratchpad memory for blocks on their way. ``copies``: inputs that the program
+    reads from the scratchpad, and where they lie there behind a descriptor of their transfer.
     """
 
     name: str
@@ -153,6 +154,7 @@ class PhysicalProgram:
     outputs: tuple[Buffer, ...]
     stores: list[Value] = field(default_factory=list[Value])
     staging: Buffer | None = None
+    copies: tuple[tuple[Buffer, Buffer], ...] = ()
 
     @property
     def banked(self) -> frozenset[str]:
@@ -164,9 +166,15 @@ class PhysicalProgram:
         )
 
     @property
+    def transfers(self) -> bool:
+        """Whether DMA carries data into its scratch memory, which must be scratchpad then."""
+        return self.staging is not None or bool(self.copies)
+
+    @property
     def scratch(self) -> list[Buffer]:
         """Buffers of our own, in order of first use."""
         found = {self.staging.name: self.staging} if self.staging else dict[str, Buffer]()
+        found |= {place.name: place for _, place in self.copies}
         for store in self.stores:
             assert store.access is not None
             if store.access.buffer.role == "scratch":

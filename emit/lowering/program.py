@@ -10,6 +10,7 @@ from oxegg.costmodels import Machine
 from oxegg.emit.banked import BankLayout
 from oxegg.emit.constants import fits_immediate, materialize_constant
 from oxegg.emit.loop_tree import build
+from oxegg.emit.lowering.copies import Copies
 from oxegg.emit.lowering.emitter import Emitter
 from oxegg.emit.lowering.fused import lower_fused
 from oxegg.emit.lowering.loops import Stage as StageLowering
@@ -49,8 +50,10 @@ def lower(
     emitter.fixed_offsets = _fixed_offsets(physical)
     if physical.scratch:
         _place_scratch(emitter, physical, arguments[-1])
+    copies = Copies(emitter, physical)
     for fusion, group in itertools.groupby(stages, key=lambda pair: pair[0].fusion):
         parts = list(group)
+        copies.wait_for(stage for stage, _ in parts)
 
         def lower_parts(parts: Sequence[tuple[Stage, Nest]] = parts) -> None:
             for stage, nest in parts:

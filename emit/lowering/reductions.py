@@ -8,7 +8,7 @@ from oxegg.emit.lowering import scalar, vector
 from oxegg.emit.lowering.emitter import Combo, Emitter
 from oxegg.emit.lowering.vector import Lookup
 from oxegg.emit.physical import Value
-from oxegg.emit.program import Register
+from oxegg.emit.program import ZERO, Register
 from oxegg.errors import EmitError
 from oxegg.ir.types import U8, ElementType, value_to_bits
 from oxegg.rules.vector_engine import FORMS, LANE_REDUCTIONS
@@ -27,9 +27,13 @@ _PAIR = {  # combining two partial results of a reduction, by kind of type
 _FIRST_FORM = {  # the instruction that starts an accumulator with a product
     "vfmacc.vv": "vfmul.vv",
     "vfmacc.vf": "vfmul.vf",
-    "vmacc.vv": "vmul.vv",
-    "vmacc.vx": "vmul.vx",
+    **{
+        f"v{wide}macc{u}.{places}": f"v{wide}mul{u}.{places}"
+        for wide, u in (("", ""), ("w", ""), ("w", "u"))
+        for places in ("vv", "vx")
+    },
 }
+_FIRST_WIDENED = {"vwadd.wv": "vwadd.vx", "vwaddu.wv": "vwaddu.vx"}  # plus x0
 
 
 @dataclass
@@ -147,19 +151,23 @@ def _first(
     form = FORMS[value.form]
     encoding = form.encodings[0]
     vl = emitter.width(value, combo)
-    if vl == accumulator.vl and form.sew == form.type:
+    if vl == accumulator.vl:
         names = [n for n, _ in form.operands if n != "acc"]
         only = operands[names[0]]
-        if len(names) == 1 and isinstance(only, Register):
+        if len(names) == 1 and isinstance(only, Register) and form.sew == form.type:
             return only
         started = _FIRST_FORM.get(encoding.instruction)
-        if started:
+        widened = _FIRST_WIDENED.get(encoding.instruction)
+        if started or widened:
             target = emitter.vector(value.type)
-            words = [operands[str(w)] for w in encoding.assembly[1:]]
-            if started.endswith((".vf", ".vx")):
+            words = [operands[str(w)] for w in encoding.assembly[1:] if w != "acc"]
+            if widened:
+                words.append(ZERO)
+            elif started and started.endswith((".vf", ".vx")):
                 words.reverse()  # vfmul.vf takes the scalar last
             registers = [vector.constant(emitter, w) if isinstance(w, Value) else w for w in words]
-            emitter.emit(started, target, *registers, state=emitter.state(form.sew, vl))
+            state = emitter.state(form.sew, vl)
+            emitter.emit(started or widened or "", target, *registers, state=state)
             return target
     register = _identity_register(emitter, value, accumulator.operator, accumulator.vl)
     target = emitter.vector(value.type)

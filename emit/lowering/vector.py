@@ -56,7 +56,9 @@ def issue(
     choices: list[Choice] = []
     for encoding in form.encodings:
         name, words = _assembly(emitter, encoding.instruction, encoding.assembly, operands, target)
-        if encoding.tied is None:
+        # Sums that name their old value keep it apart from the new one, but for the tail of it.
+        named = encoding.tied in encoding.assembly and not state.tail_undisturbed
+        if encoding.tied is None or named:
             emitter.emit(name, *words, state=state)
             return
         tied = operands[encoding.tied]

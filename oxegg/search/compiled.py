@@ -103,7 +103,7 @@ class CompiledKernel:
         arguments += self._expected(inputs)
         arguments = self._in_banks(arguments)
         if runner.program.scratch:
-            address = SPM_BASE if runner.program.staging else None
+            address = SPM_BASE if runner.program.transfers else None
             arguments.append(ScratchBuffer(scratch_layout(runner.program)[1], address))
         return executable(self.search.best.code.code, arguments)
 

@@ -60,7 +60,7 @@ def _fused(
         program, stages = fuse(candidate.program, candidate.stages, first, last, blocks)
         label = ", ".join(f"{axis.name}/{size}" for axis, size in blocks)
         return replace(
-            candidate, label=f"{candidate.label} by {label}", stages=tuple(stages), fused=program
+            candidate, label=f"{candidate.label} by {label}", stages=tuple(stages), changed=program
         )
     return None
 

@@ -82,7 +82,7 @@ class Runner:
         beside = [*arrays, *self.program.outputs] if self.place == "spm" else []
         sizes = [scratch_layout(self.program)[1], *(buffer.bytes for buffer in beside)]
         fits = sum(_aligned(size) for size in sizes) <= self.machine.spm_bytes
-        return "spm" if fits or self.program.staging is not None else "dram"
+        return "spm" if fits or self.program.transfers else "dram"
 
     def results(self, result: CallResult) -> list[Array]:
         """The outputs of a call, as arrays of the kernel's types and shapes."""

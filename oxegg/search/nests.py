@@ -120,6 +120,24 @@ def rank(
     return _distinct(costs)
 
 
+def again(
+    program: PhysicalProgram,
+    stage: Stage,
+    found: Sequence[Ranked],
+    machine: Machine,
+    *,
+    exact: bool = False,
+    objective: Objective = "cycles",
+) -> list[Ranked]:
+    """Nests ranked on one machine, as another one likes them; none whose blocks are staged."""
+    costs = {
+        r.nest: _predict(program, stage, r.nest, machine, exact, objective, TILED_OPERATIONS)
+        for r in found
+        if not r.nest.blocks
+    }
+    return _distinct(costs)
+
+
 def _with_staged(
     stage: Stage,
     costs: Mapping[Nest, float],

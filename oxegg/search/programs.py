@@ -24,18 +24,18 @@ from oxegg.search.refusal import refusal
 class Candidate:
     """An extracted program cut into stages; ``label`` says under which restriction.
 
-    ``fused``: the program with some of its stages fused.
+    ``changed``: the program with some of its stages fused, or with inputs copied.
     """
 
     label: str
     choice: Choice
     stages: tuple[Stage, ...]
-    fused: PhysicalProgram | None = None
+    changed: PhysicalProgram | None = None
 
     @property
     def program(self) -> PhysicalProgram:
         """What the stages are emitted from."""
-        return self.fused or self.choice.program
+        return self.changed or self.choice.program
 
     @property
     def tiled(self) -> bool:
