@@ -89,7 +89,7 @@ def test_lmul_follows_the_ratio_of_register_and_datapath(machine: str, lmul: int
 
 @pytest.mark.parametrize(
     ("machine", "engines"),
-    [("ox-tiny", "vector"), ("ox-edge", "near_memory"), ("ox-card", "near_memory"),
+    [("ox-tiny", "vector+dma"), ("ox-edge", "near_memory"), ("ox-card", "near_memory"),
      ("ox-dc", "near_memory")],
 )  # fmt: skip
 def test_matrices_times_vectors_run_near_memory(machine: str, engines: str) -> None:
@@ -104,7 +104,7 @@ def test_products_of_such_matrices_do_not() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "engines"),
-    [("ox-tiny", "tensor"), ("ox-edge", "tensor"), ("ox-card", "vector"), ("ox-dc", "vector")],
+    [("ox-tiny", "tensor"), ("ox-edge", "vector"), ("ox-card", "vector"), ("ox-dc", "vector")],
 )
 def test_small_products_run_on_the_vector_engine(machine: str, engines: str) -> None:
     """The larger the tile, the longer a product takes that fills little of it."""

@@ -160,7 +160,7 @@ def test_streams_gain_threefold_where_the_banks_are_wide(function: Kernel, machi
     fast = compiled(function, "f32", machine, 50021)
     slow = compiled(function, "f32", machine, 50021, without=["near-memory-engine"])
     assert fast.report["engine"] == "near_memory"
-    assert slow.report["engine"] == "vector"
+    assert slow.report["engine"] in ("vector", "vector+dma")
     assert slow.report["cycles"] >= 3 * fast.report["cycles"]
 
 
@@ -182,7 +182,7 @@ def test_what_the_banks_do_not_hold_stays_with_the_core() -> None:
 
 def test_one_rounding_instead_of_two_is_not_exact() -> None:
     report = compiled(axpy, "f32", "ox-card", 5000, mode="exact").report
-    assert report["engine"] == "vector"
+    assert report["engine"] in ("vector", "vector+dma")
     assert report["correct"] is True
     report = compiled(product, "f32", "ox-card", 5000, mode="exact").report
     assert report["engine"] == "near_memory"
