@@ -125,7 +125,10 @@ def _outgoing(graph: Graph) -> list[list[Edge]]:
 
 
 def _register_bound(graph: Graph) -> int:
-    latency = {(e.source, e.target, e.distance): e.latency for e in graph.edges}
+    latency: dict[tuple[int, int, int], int] = {}
+    for edge in graph.edges:
+        key = (edge.source, edge.target, edge.distance)
+        latency[key] = max(latency.get(key, edge.latency), edge.latency)
     worst = 1
     banks: Sequence[Bank] = ("x", "f", "v")
     for bank in banks:

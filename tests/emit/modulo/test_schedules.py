@@ -33,10 +33,22 @@ def test_the_heuristic_finds_optimal_schedules(graph: Graph, ii: int) -> None:
     assert all(taken <= graph.files[b] for b, taken in pressure(graph, found.schedule).items())
 
 
-@pytest.mark.slow
-def test_full_issue_slots_are_scheduled_exactly() -> None:
-    found = schedule(saxpy(16, 1), exact=True)
+def test_full_issue_slots_are_scheduled_optimally() -> None:
+    """Thirty-two pointers, each with a register of its own, and not an empty slot."""
+    graph = saxpy(16, 1)
+    found = schedule(replace(graph, files={**graph.files, "x": 40}), exact=False)
     assert (found.cycles, found.status) == (49, "optimal")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("copies", "ii"), [(2, 60), (4, 120)])
+def test_groups_of_four_registers_fill_the_file(copies: int, ii: int) -> None:
+    graph = gemm(copies, 7, 4)
+    found = schedule(graph, exact=True, seconds=30)
+    assert found.cycles == ii
+    assert pressure(graph, found.schedule)["v"] == 32
+    placed = exact_schedule(graph, ii, Budget(2), registers=True, hint=found.schedule.times)
+    assert isinstance(placed, Schedule)
 
 
 def test_one_cycle_below_the_optimum_is_refuted() -> None:
