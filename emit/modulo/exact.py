@@ -123,10 +123,10 @@ class _Model:
             for i in range(graph.count)
         ]
         self.stage = [model.new_int_var(0, stages - 1, f"stage{i}") for i in range(graph.count)]
-        self.waits: dict[int, cp_model.LinearExprT] = {}
+        self.waits: dict[int, cp_model.IntVar | int] = {}
         # Where in the kernel an operation leaves the queue, and after how many cycles there.
         self.leaving: list[cp_model.IntVar] = list(self.cycles)
-        self.queueing: list[cp_model.LinearExprT] = [0] * graph.count
+        self.queueing: list[cp_model.LinearExpr | int] = [0] * graph.count
         for i in graph.queued if queue else ():
             self.leaving[i] = model.new_int_var(0, ii - 1, f"leaving{i}")
             turns = model.new_int_var(0, graph.depth, "")
@@ -146,7 +146,7 @@ class _Model:
             first = model.new_int_var(0, 0, "first")
             model.add_min_equality(first, self.stage)
 
-    def _wait(self, operation: int) -> cp_model.LinearExprT:
+    def _wait(self, operation: int) -> cp_model.IntVar | int:
         """Cycles that an operation waits at its unit; nobody waits where no time is left."""
         held = [u.length for u in self.graph.usages[operation] if u.held]
         most = self.ii - max(held, default=self.ii)
@@ -228,9 +228,12 @@ class _Model:
         for i, j in combinations(queued, 2):
             before = model.new_bool_var("")
             for first, second, literal in ((i, j, before), (j, i, before.negated())):
-                model.add(self.cycles[first] <= self.cycles[second]).only_enforce_if(literal)
-                model.add(out[first] + apart <= out[second]).only_enforce_if(literal)
-                model.add(out[second] + apart <= out[first] + self.ii).only_enforce_if(literal)
+                for constraint in (
+                    self.cycles[first] <= self.cycles[second],
+                    out[first] + apart <= out[second],
+                    out[second] + apart <= out[first] + self.ii,
+                ):
+                    model.add(constraint).only_enforce_if(literal)  # pyright: ignore[reportUnknownMemberType]
 
     def positions(self) -> None:
         """Slots within cycles, so that order is exact where registers are handed over."""
