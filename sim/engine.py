@@ -80,7 +80,7 @@ class Engine:
     def _dram_bytes(self) -> int:
         """Bytes that crossed the DRAM interface: whole lines, and what the DMA engine moved."""
         dma = self.state.accelerators.dma
-        lines = int(np.count_nonzero(self.state.memory.touched_lines))
+        lines = self.state.memory.touched_dram_lines()
         return lines * LINE + (dma.dram_bytes if dma else 0)
 
     def _loop(self, pc: int, stop: int, limit: int) -> None:

@@ -108,6 +108,17 @@ class Memory:
             if region.place == "spm":
                 self.timed[first:last] = ones
 
+    def touched_dram_lines(self) -> int:
+        """How many lines of DRAM timed accesses have touched."""
+        total = counted = 0
+        for region in self._regions:
+            if region.place == "dram":
+                first, last = region.start >> LINE_SHIFT, (region.stop + LINE - 1) >> LINE_SHIFT
+                # Two regions may meet within a line.
+                total += int(np.count_nonzero(self.touched_lines[max(first, counted) : last]))
+                counted = last
+        return total
+
     def watch(self, address: int, written: Callable[[], None]) -> None:
         """Call ``written`` after each scalar store into the mapped 8 bytes at ``address``."""
         self._devices[address >> 3] = written
