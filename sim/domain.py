@@ -23,6 +23,11 @@ class Domain(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def holds_bits(self) -> bool:
+        """Whether integer registers may hold elements, as the bits of floats."""
+        ...
+
     def literal(self, value: Fraction) -> Value:
         """The element that a rational number stands for."""
         ...
@@ -36,6 +41,14 @@ class Domain(Protocol):
     def negate(self, a: Value) -> Value: ...
 
     def square_root(self, a: Value) -> Value: ...
+
+    def infinity(self, negative: bool) -> Value:
+        """What an infinity stands for."""
+        ...
+
+    def uninterpreted(self, operation: str, *operands: Value) -> Value:
+        """The result of an operation that the domain has no meaning for."""
+        ...
 
     def less(self, a: Value, b: Value) -> bool: ...
 

@@ -1,138 +1,32 @@
 """Number domains: floats read as elements of a finite field, or as exact rationals.
 
-Over a field there is no rounding, so two ways to compute the same polynomial give the same element,
-and different polynomials agree at a random point only by rare chance (Schwartz 1980, Zippel 1979).
-
 A register keeps its width. An element that isn't a float's own value is held as a signalling NaN,
 which no RISC-V instruction produces: its payload numbers the element, its sign negates it. So
 loads, moves, merges, permutations and sign changes need no second implementation, and constants of
 the program, which are ordinary floats, stand for their exact values. What has no meaning in a
-domain raises ``NoMeaning``, as does an integer operation on an element.
+domain raises ``NoMeaning``, as do integer operations on elements unless the domain holds bits.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
-from math import isqrt
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from oxegg.isa import Instruction
-from oxegg.isa.semantics import Apply, operations
+from oxegg.isa.semantics import Apply, Expression, Name, operations
 from oxegg.sim import fp8, ieee
 from oxegg.sim.domain import Domain, NoMeaning, Value
+from oxegg.sim.fields import Rationals
 from oxegg.sim.lanes import BFLOATS, BYTES, HALVES, SINGLES, Lanes
-from oxegg.sim.reference import Context
+from oxegg.sim.reference import INTEGER, Context
 from oxegg.sim.tile_reference import TileContext
+from oxegg.sim.uninterpreted import TO_FLOAT, Opaque, integer_operation
 
 Array = npt.NDArray[Any]
-PRIMES: Mapping[int, tuple[int, int]] = {
-    64: (4_194_301, 4_194_287),
-    32: (4_194_301, 4_194_287),
-    16: (509, 503),
-    8: (61, 59),
-}
-"""Two primes by the narrowest format in bits that holds results; 8 stands for bfloat16 too."""
-
-
-@dataclass(frozen=True)
-class PrimeField:
-    """GF(p): values are residues from 0 to p - 1."""
-
-    prime: int
-
-    @property
-    def name(self) -> str:
-        return f"GF({self.prime})"
-
-    def literal(self, value: Fraction) -> int:
-        if value.denominator % self.prime == 0:
-            raise NoMeaning(f"the constant {value}", self.name)
-        return value.numerator * pow(value.denominator, -1, self.prime) % self.prime
-
-    def add(self, a: int, b: int) -> int:
-        return (a + b) % self.prime
-
-    def multiply(self, a: int, b: int) -> int:
-        return a * b % self.prime
-
-    def divide(self, a: int, b: int) -> int:
-        if not b:
-            raise NoMeaning("division by zero", self.name)
-        return a * pow(b, -1, self.prime) % self.prime
-
-    def negate(self, a: int) -> int:
-        return -a % self.prime
-
-    def square_root(self, a: int) -> int:
-        raise NoMeaning("a square root", self.name)
-
-    def less(self, a: int, b: int) -> bool:
-        raise NoMeaning("a comparison", self.name)
-
-    def to_rational(self, a: int) -> Fraction:
-        raise NoMeaning("a conversion to an integer", self.name)
-
-    def number(self, value: int) -> int:
-        return value + 1
-
-    def value(self, number: int) -> int:
-        return number - 1
-
-
-@dataclass(frozen=True)
-class Rationals:
-    """Exact rational numbers; the numbers that stand for them are given out as they appear."""
-
-    _values: list[Fraction] = field(default_factory=list[Fraction])
-    _numbers: dict[Fraction, int] = field(default_factory=dict[Fraction, int])
-
-    @property
-    def name(self) -> str:
-        return "the rationals"
-
-    def literal(self, value: Fraction) -> Fraction:
-        return value
-
-    def add(self, a: Fraction, b: Fraction) -> Fraction:
-        return Fraction(a + b)
-
-    def multiply(self, a: Fraction, b: Fraction) -> Fraction:
-        return Fraction(a * b)
-
-    def divide(self, a: Fraction, b: Fraction) -> Fraction:
-        if not b:
-            raise NoMeaning("division by zero", self.name)
-        return Fraction(a) / b
-
-    def negate(self, a: Fraction) -> Fraction:
-        return -a
-
-    def square_root(self, a: Fraction) -> Fraction:
-        if a >= 0:
-            root = Fraction(isqrt(a.numerator), isqrt(a.denominator))
-            if root * root == a:
-                return root
-        raise NoMeaning(f"the square root of {a}", self.name)
-
-    def less(self, a: Fraction, b: Fraction) -> bool:
-        return a < b
-
-    def to_rational(self, a: Fraction) -> Fraction:
-        return a
-
-    def number(self, value: Fraction) -> int:
-        if value not in self._numbers:
-            self._values.append(value)
-            self._numbers[value] = len(self._values)
-        return self._numbers[value]
-
-    def value(self, number: int) -> Fraction:
-        return self._values[number - 1]
-
 
 # Bit patterns
 
@@ -150,6 +44,8 @@ def is_element(form: ieee.Format, bits: int) -> bool:
 
 def encode(domain: Domain, form: ieee.Format, value: Value) -> int:
     """The pattern of a value; raises ``NoMeaning`` when the format can't hold that many."""
+    if isinstance(value, float):
+        return form.infinity | (form.sign if value < 0 else 0)
     number = domain.number(value)
     if number > capacity(form):
         raise NoMeaning(f"element number {number} in {form.width} bits", domain.name)
@@ -157,15 +53,23 @@ def encode(domain: Domain, form: ieee.Format, value: Value) -> int:
 
 
 def decode(domain: Domain, form: ieee.Format, bits: int) -> Value:
-    """The value of a pattern; raises ``NoMeaning`` for infinities and NaNs."""
+    """The value of a pattern; raises ``NoMeaning`` for NaNs and most often for infinities."""
     magnitude = bits & (form.sign - 1)
     if is_element(form, bits):
         value = domain.value(magnitude - form.infinity)
         return domain.negate(value) if bits & form.sign else value
-    if magnitude >= form.infinity:
-        raise NoMeaning("an infinity" if magnitude == form.infinity else "a NaN", domain.name)
+    if magnitude == form.infinity:
+        return domain.infinity(bool(bits & form.sign))
+    if magnitude > form.infinity:
+        raise NoMeaning("a NaN", domain.name)
+    return domain.literal(_exact(form, bits))
+
+
+@lru_cache(maxsize=4096)
+def _exact(form: ieee.Format, bits: int) -> Fraction:
+    """The value of a finite float: programs read the same constants again and again."""
     mantissa, exponent = ieee.split(form, bits)
-    return domain.literal(Fraction(mantissa) * Fraction(2) ** exponent)
+    return Fraction(mantissa) * Fraction(2) ** exponent
 
 
 # Semantics
@@ -247,10 +151,7 @@ class DomainContext(Context):
     def _float(self, e: Apply) -> int:
         operation, arguments = e.operation, e.arguments
         if operation in ("s_to_f", "u_to_f"):
-            value = self.domain.literal(Fraction(self.evaluate(arguments[0])))
-            return encode(self.domain, ieee.FORMATS[self.target_width], value)
-        if operation in ESTIMATES:
-            raise NoMeaning(f"{operation}, which works on a float's bits,", self.domain.name)
+            return encode(self.domain, ieee.FORMATS[self.target_width], self._number(arguments[0]))
         source = self._form(e)
         values = [self.evaluate(a) for a in arguments[: 1 if operation in TO_INTEGER else None]]
         if operation in SIGNS:
@@ -260,6 +161,8 @@ class DomainContext(Context):
             return int(COMPARISONS[operation](self.domain, *numbers))
         if operation in TO_INTEGER:
             return self._integer(e, numbers[0])
+        if operation in ESTIMATES:
+            return encode(self.domain, source, self.domain.uninterpreted(operation, *numbers))
         result = numbers[0] if operation in SAME_VALUE else ARITHMETIC[operation](
             self.domain, *numbers
         )  # fmt: skip
@@ -298,9 +201,48 @@ class DomainContext(Context):
         result = number if wanted == negative[0] else self.domain.negate(number)
         return encode(self.domain, form, result)
 
+    def _number(self, e: Expression) -> Value:
+        """What an integer stands for as a float."""
+        if self.domain.holds_bits:
+            integer = self.integer(e)
+            if isinstance(integer, Opaque):
+                return self.domain.uninterpreted(TO_FLOAT, integer.value)
+        return self.domain.literal(Fraction(self.evaluate(e)))
+
+    def integer(self, e: Expression) -> int | Opaque:
+        """The value of an integer expression in a domain whose elements have bits."""
+        match e:
+            case Name(name) if name in self.values:
+                form, pattern = ieee.FORMATS.get(self.widths[name]), self.values[name]
+                if form is None or not is_element(form, pattern):
+                    return pattern
+                return Opaque(decode(self.domain, form, pattern))
+            case Apply("select", (test, a, b)):
+                return self.integer(a if self.integer(test) else b)
+            case Apply("s" | "raw", (a,)):
+                inner = self.integer(a)
+                return inner if isinstance(inner, Opaque) else self.evaluate(e)
+            case Apply(operation, arguments) if operation in INTEGER:
+                operands = [self.integer(a) for a in arguments]
+                if any(isinstance(operand, Opaque) for operand in operands):
+                    return integer_operation(self.domain, operation, operands, self.sew)
+                return self.evaluate(e)
+            case _:
+                return self.evaluate(e)
+
+    def bits(self, e: Expression) -> int:
+        """The result of an integer instruction: an element for what is opaque."""
+        result = self.integer(e)
+        if isinstance(result, Opaque):
+            return encode(self.domain, FORMATS[self.target_width], result.value)
+        return result
+
     def _integer(self, e: Apply, value: Value) -> int:
-        number = self.domain.to_rational(value)
         bits, signed = self.evaluate(e.arguments[1]), TO_INTEGER[e.operation]
+        if self.domain.holds_bits:
+            form = FORMATS.get(bits, fp8.E5M2)
+            return encode(self.domain, form, self.domain.uninterpreted(e.operation, value))
+        number = self.domain.to_rational(value)
         whole = int(number) if e.operation.endswith("rtz") else round(number)
         low = -(1 << (bits - 1)) if signed else 0
         return min(max(whole, low), low + (1 << bits) - 1)
@@ -323,8 +265,8 @@ def is_move(record: Instruction) -> bool:
     return all(operation in MOVES for operation in found)
 
 
-def refuse_elements(domain: Domain, sources: Iterable[Array]) -> None:
-    """Raise ``NoMeaning`` if integer arithmetic meets an element: its bits aren't a float's."""
+def has_elements(sources: Iterable[Array]) -> bool:
+    """Whether any pattern isn't a float's: integer arithmetic on it has no meaning of its own."""
     for source in sources:
         form = ieee.FORMATS.get(8 * source.dtype.itemsize)
         if form is None:
@@ -332,7 +274,8 @@ def refuse_elements(domain: Domain, sources: Iterable[Array]) -> None:
         magnitude = source & source.dtype.type(form.sign - 1)
         low, high = form.infinity, form.infinity + capacity(form)
         if ((magnitude > low) & (magnitude <= high)).any():
-            raise NoMeaning("integer arithmetic on a float", domain.name)
+            return True
+    return False
 
 
 def fold(

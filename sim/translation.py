@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from oxegg.errors import OxeggError
+from oxegg.errors import OxeggError, SimulationError
 from oxegg.sim.blocks import MAX_LENGTH, Block, BlockSource, Decoded, form_block
-from oxegg.sim.domain import context_for
+from oxegg.sim.domain import Domain, NoMeaning, context_for
 from oxegg.sim.events import Event
 from oxegg.sim.faults import Cause, IllegalInstruction, MemoryFault, StateFault
 from oxegg.sim.host_float import (
@@ -46,6 +46,14 @@ HELPERS: dict[str, Any] = {
     "truncated_quotient": truncated_quotient, "truncated_remainder": truncated_remainder,
     "smaller": smaller, "larger": larger, "IllegalInstruction": IllegalInstruction,
 }  # fmt: skip
+
+
+def _keep_bits(block: Block, domain: Domain) -> None:
+    """Raise ``SimulationError`` where scalar instructions would compute with an element's bits."""
+    for decoded in block.instructions:
+        if decoded.record.name.startswith("fmv.x."):
+            cause = NoMeaning("a float in an integer register", domain.name)
+            raise SimulationError(f"pc = {decoded.pc:#x}: {decoded}: {cause}") from cause
 
 
 class NeedsBytes(Exception):
@@ -123,6 +131,8 @@ class Translator:
             known = self.blocks.setdefault(mode, {}).get(pc)
             if known is not None:
                 return known
+        if self.state.domain is not None and self.state.domain.holds_bits:
+            _keep_bits(block, self.state.domain)
         if block.special:
             return Translated(block, None, lambda: self.special(block.instructions[0]), 1, True)
         source = BlockSource(block, mode, self.timed, self.state.track_flags, self.new_site)

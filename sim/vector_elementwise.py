@@ -11,8 +11,8 @@ import numpy.typing as npt
 from oxegg.isa import Instruction
 from oxegg.isa.semantics import Apply, Expression, Name, names
 from oxegg.sim import ieee
-from oxegg.sim.domain import Domain, context_for
-from oxegg.sim.domains import has_float, is_move, refuse_elements
+from oxegg.sim.domain import Domain, NoMeaning, context_for
+from oxegg.sim.domains import DomainContext, has_elements, has_float, is_move
 from oxegg.sim.element_code import FLOAT_RESULT, RING, ElementCode
 from oxegg.sim.host_float import (
     bf16_narrow,
@@ -65,8 +65,9 @@ def elementwise(
     accrue = views.state.track_flags and raises_flags(record)
     domain = views.state.domain
     if domain is not None and not has_float(record) and not is_move(record):
-        operation = _generated(record, groups, views, code, scalars, sew)
-        return _guarded(domain, operation, groups, views)
+        plain = _generated(record, groups, views, code, scalars, sew)
+        opaque = _by_reference(record, groups, views, widths, scalars, sew, integers=True)
+        return _guarded(domain, plain, opaque, groups, views)
     foreign = domain is not None and has_float(record)
     if accrue or foreign or _needs_reference(expression, views.config.frm):
         return _by_reference(record, groups, views, widths, scalars, sew)
@@ -74,9 +75,13 @@ def elementwise(
 
 
 def _guarded(
-    domain: Domain, operation: Callable[..., None], groups: dict[str, Group], views: Views
+    domain: Domain,
+    plain: Callable[..., None],
+    opaque: Callable[..., None],
+    groups: dict[str, Group],
+    views: Views,
 ) -> Callable[..., None]:
-    """Integer arithmetic that refuses elements of a number domain."""
+    """Integer arithmetic, ``opaque`` where it meets elements of a number domain."""
     sources = [
         views.elements(group, views.vl)
         for group in groups.values()
@@ -84,8 +89,12 @@ def _guarded(
     ]
 
     def guarded(*arguments: int) -> None:
-        refuse_elements(domain, sources)
-        operation(*arguments)
+        if not has_elements(sources):
+            plain(*arguments)
+        elif domain.holds_bits:
+            opaque(*arguments)
+        else:
+            raise NoMeaning("integer arithmetic on a float", domain.name)
 
     return guarded
 
@@ -225,8 +234,12 @@ def _by_reference(
     widths: dict[str, int],
     scalars: list[str],
     sew: int,
+    integers: bool = False,
 ) -> Callable[..., None]:
-    """The instruction by the reference interpreter, element by element."""
+    """The instruction by the reference interpreter, element by element.
+
+    ``integers``: it computes with integers that may be elements of a number domain.
+    """
     expression = record.statements[0].value
     target = groups["vd"]
     vectors = {n: views.elements(g, views.vl) for n, g in groups.items() if g.width > 1}
@@ -235,6 +248,7 @@ def _by_reference(
     nan = scalar_format(record, sew).nan if record.is_float and sew in ieee.FORMATS else 0
     is_float = {o.name for o in record.operands if o.kind == "f"}
     flags, make = views.state.flags, context_for(views.state.domain)
+    compute: Callable[..., int] = DomainContext.bits if integers else Context.evaluate
 
     def operation(*arguments: int) -> None:
         fixed = {
@@ -248,7 +262,7 @@ def _by_reference(
         for i in active:
             values = fixed | {name: int(array[i]) for name, array in vectors.items()}
             context = make(values, widths, target.width, sew, views.config.frm, flags)
-            results[i] = context.evaluate(expression) & ((1 << target.width) - 1)
+            results[i] = compute(context, expression) & ((1 << target.width) - 1)
         write(results)
 
     return operation

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oxegg.certificate.checker import check_chains
+from oxegg.certificate.computable import computed_results
 from oxegg.certificate.object_text import text_section
 from oxegg.certificate.terms import Node, Terms
 from oxegg.costmodels import Machine, load_machine
@@ -34,7 +35,7 @@ from oxegg.sim.domain import Domain
 from oxegg.verify import FIELD_CHECK, check, field_check, input_sets
 
 Array = npt.NDArray[Any]
-FORMAT = 4
+FORMAT = 5
 REPORTED = (
     "kernel", "machine", "mode", "place", "cycles", "instructions", "extraction", "loops", "checks",
     "error_over_bound", "assumptions",
@@ -205,11 +206,11 @@ def _fields(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[s
     """The same bytes over two prime fields, where a product of sums has only one value."""
     del rule_files
     run = _Run.of(folder, certificate)
-    found = field_check(run.kernel, run.over)
+    found = field_check(run.kernel, run.over, computed_results(certificate["proof"]))
     recorded = {row["name"]: row["passed"] for row in certificate["checks"]}
     if found.agrees is False or found.agrees is not recorded[FIELD_CHECK]:
         raise VerificationError(f"over two prime fields: {found.agrees}, not as recorded")
-    return Finding("prime fields", found.reason or f"{found.points} elements agree")
+    return Finding("prime fields", str(found))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,17 @@ def exact(roots: Sequence[Term], inputs: Mapping[str, Array]) -> list[Array]:
     return _Evaluation(inputs, _exact_constant, _exact_pointwise, _exact_index).run(roots)
 
 
+def interpret(
+    roots: Sequence[Term],
+    inputs: Mapping[str, Array],
+    constant: Constant,
+    apply: Callable[[Term, Sequence[Array]], Array],
+    index: Callable[[Array, ElementType], Array],
+) -> list[Array]:
+    """Values of ``roots`` where constants, operations and positions mean something else."""
+    return _Evaluation(inputs, constant, apply, index).run(roots)
+
+
 def run_kernel(kernel: Kernel, inputs: Mapping[str, Array]) -> list[Array]:
     """The kernel's results in their memory layouts."""
     values = evaluate([out.value for out in kernel.outputs], inputs)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from oxegg.certificate.computable import computed_results
 from oxegg.certificate.folder import sha256
 from oxegg.costmodels import VECTOR_UNITS, Machine, load_machine
 from oxegg.costmodels.load import machine_file
@@ -187,7 +188,7 @@ def _compile(
     )
     proof = prove_program(found, job)
     report = make_report(job, found, plain.best if plain else None, verdict, proof)
-    field = field_check(job.kernel, found.best.runner.over)
+    field = field_check(job.kernel, found.best.runner.over, computed_results(proof))
     report["field_check"] = field.agrees
     report["checks"].append(_field_row(field))
     spent = sum(laps.values()) + time.monotonic() - started
@@ -340,13 +341,8 @@ def _engines(best: Trial) -> dict[str, float]:
 
 def _field_row(verdict: FieldVerdict) -> dict[str, Any]:
     """``passed`` is None where the fields have no meaning for a kernel, and the detail says why."""
-    detail = f"not run: {verdict.reason}" if verdict.agrees is None else verdict.reason
-    compared = f"{verdict.points} elements agree in both"
-    return {
-        "name": FIELD_CHECK,
-        "passed": verdict.agrees,
-        "detail": detail or compared,
-    }
+    detail = f"not run: {verdict}" if verdict.agrees is None else str(verdict)
+    return {"name": FIELD_CHECK, "passed": verdict.agrees, "detail": detail}
 
 
 def _checks(verdict: Verdict) -> list[dict[str, Any]]:

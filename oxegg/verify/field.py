@@ -2,13 +2,14 @@
 
 Over GF(p) nothing is rounded. A program that reassociates, distributes or contracts gets the very
 element that the source gets; one that computes another polynomial gets it by chance, with a
-probability of about degree / p per result (Schwartz 1980, Zippel 1979).
+probability of about degree / p per result (Schwartz 1980, Zippel 1979). Where a program compares,
+or works on the bits of floats, those operations are taken for functions of which nothing is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,64 +17,94 @@ import numpy as np
 import numpy.typing as npt
 
 from oxegg.errors import IRError, SimulationError
-from oxegg.ir import Kernel, topological
+from oxegg.ir import Kernel, Term, topological
 from oxegg.ir.evaluate import exact, to_layout
 from oxegg.ir.types import ElementType
-from oxegg.sim import ieee
 from oxegg.sim.domain import Domain, NoMeaning
-from oxegg.sim.domains import PRIMES, PrimeField, decode
+from oxegg.sim.domains import decode, encode
+from oxegg.sim.fields import PRIMES, PrimeField
+from oxegg.sim.uninterpreted import UninterpretedField
+from oxegg.verify.uninterpreted import FORMATS, functions, values
 
 Array = npt.NDArray[Any]
 Run = Callable[[list[Array], Domain], Sequence[Array]]
 
 FIELD_CHECK = "source and emitted code over two prime fields"
 """What reports and certificates call it."""
-MAX_WORK = 1 << 13
-"""Elements that a source may compute: each operation is one of Python's."""
+MAX_WORK = 1 << 15
+"""Elements that a program may compute: each operation is one of Python's."""
 MAX_INTEGER = 8
-FORMATS = {"f16": ieee.HALF, "bf16": ieee.BFLOAT16, "f32": ieee.SINGLE, "f64": ieee.DOUBLE}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldVerdict:
     """Whether all results agree in both fields; None, with the reason, where that has no meaning.
 
-    ``points``: elements compared.
+    ``points``: elements compared. ``functions``: what was taken for some function of its operands;
+    if there is any, the emitted code was compared with the last term of the certificate's chain,
+    which says which operations stand for the source's.
     """
 
     agrees: bool | None
     reason: str
     points: int = 0
+    functions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.agrees is None:
+            return self.reason
+        named = f", with {', '.join(self.functions)} uninterpreted" if self.functions else ""
+        return f"{self.points} elements agree{named}" if self.agrees else self.reason
 
 
-def field_check(kernel: Kernel, run: Run, *, seed: int = 0) -> FieldVerdict:
+def field_check(
+    kernel: Kernel, run: Run, computed: Sequence[Term] = (), *, seed: int = 0
+) -> FieldVerdict:
     """Compare a compiled kernel with its source over two prime fields.
 
     ``run`` executes the program on input arrays over a domain and gives the output arrays, whose
-    floats are what :mod:`oxegg.sim.domains` makes of elements.
+    floats are what :mod:`oxegg.sim.domains` makes of elements. ``computed`` are the results as the
+    program's operations compute them, proved equal to the source's: a source that has no meaning
+    over a field is checked by them, with uninterpreted functions.
     """
-    terms = list(topological([out.value for out in kernel.outputs]))
-    floats = [term.type for term in terms if term.type.is_float]
     if not all(out.value.type.is_float for out in kernel.outputs):
         return FieldVerdict(None, "a result is not a float")
+    sources = [out.value for out in kernel.outputs]
+    verdict = _compare(kernel, run, sources, PrimeField, _exact_residues, seed)
+    if verdict.agrees is not None or not computed:
+        return verdict
+    free = _compare(kernel, run, computed, UninterpretedField, values, seed)
+    return replace(free, functions=tuple(functions(computed)))
+
+
+def _compare(
+    kernel: Kernel,
+    run: Run,
+    roots: Sequence[Term],
+    make_field: Callable[[int], PrimeField],
+    evaluate: Callable[[Sequence[Term], Mapping[str, Array], Any], list[Array]],
+    seed: int,
+) -> FieldVerdict:
+    """The program and the values of ``roots`` over two fields."""
+    terms = list(topological(roots))
     if sum(term.size for term in terms) > MAX_WORK:
-        return FieldVerdict(None, f"the source computes more than {MAX_WORK} elements")
+        return FieldVerdict(None, f"the kernel computes more than {MAX_WORK} elements")
+    floats = [term.type for term in (*terms, *kernel.inputs) if term.type.is_float]
     points = 0
     random = np.random.default_rng(seed)
     for prime in PRIMES[min(map(_holding_bits, floats))]:
-        domain = PrimeField(prime)
-        inputs = {str(t.attributes[0]): _random_input(random, t.type, t.attributes[1])
-                  for t in kernel.inputs}  # fmt: skip
+        field = make_field(prime)
+        inputs = [_random_input(random, t.type, t.attributes[1], prime) for t in kernel.inputs]
+        named = {str(t.attributes[0]): a for t, a in zip(kernel.inputs, inputs, strict=True)}
         try:
-            rational = {name: _rationals(array) for name, array in inputs.items()}
-            expected = exact([out.value for out in kernel.outputs], rational)
-            got = run([inputs[str(term.attributes[0])] for term in kernel.inputs], domain)
-            for out, wanted, array in zip(kernel.outputs, expected, got, strict=True):
-                laid = to_layout(wanted, out.value.axes, out.layout)
-                elements = _elements(domain, out.value.type, np.asarray(array))
-                residues = [domain.literal(Fraction(value)) for value in laid.reshape(-1)]
-                if residues != elements:
-                    return FieldVerdict(False, f"{out.name} differs over {domain.name}")
+            expected = evaluate(roots, named, field)
+            stored = [_stored(a, t.type, field) for a, t in zip(inputs, kernel.inputs, strict=True)]
+            got = run(stored, field)
+            for out, root, wanted, array in zip(kernel.outputs, roots, expected, got, strict=True):
+                laid = to_layout(wanted, root.axes, out.layout)
+                elements = _elements(field, out.value.type, np.asarray(array))
+                if list(laid.reshape(-1)) != elements:
+                    return FieldVerdict(False, f"{out.name} differs over {field.name}")
                 points += len(elements)
         except (IRError, NoMeaning, ZeroDivisionError) as error:
             return FieldVerdict(None, str(error) or "a division by zero")
@@ -84,23 +115,42 @@ def field_check(kernel: Kernel, run: Run, *, seed: int = 0) -> FieldVerdict:
     return FieldVerdict(True, "", points)
 
 
+def _exact_residues(
+    roots: Sequence[Term], inputs: Mapping[str, Array], field: PrimeField
+) -> list[Array]:
+    """Values of the source over the rationals, as residues."""
+    rational = {name: _each(Fraction, array) for name, array in inputs.items()}
+    return [_each(field.literal, value) for value in exact(roots, rational)]
+
+
+def _each(function: Callable[[Any], Any], array: Array) -> Array:
+    """``function`` of each element, as objects that never round."""
+    result = np.empty(array.shape, object)
+    result.reshape(-1)[:] = [function(value) for value in array.reshape(-1)]
+    return result
+
+
 def _holding_bits(type_: ElementType) -> int:
     """Key of ``PRIMES``: formats that hold few elements need small fields."""
     return 8 if type_.name == "bf16" else type_.bits
 
 
-def _random_input(random: np.random.Generator, type_: ElementType, layout: Sequence[Any]) -> Array:
-    """Random whole numbers that the type holds exactly; as floats they are any element."""
+def _random_input(
+    random: np.random.Generator, type_: ElementType, layout: Sequence[Any], prime: int
+) -> Array:
+    """Random whole numbers as objects: residues, or integers that the type holds."""
     shape = [axis.size for axis in layout]
-    limit = 1 << type_.precision if type_.is_float else MAX_INTEGER
-    values = random.integers(0 if type_.kind == "uint" else -limit, limit, shape)
-    return (values % 2 if type_.kind == "bool" else values).astype(type_.numpy)
+    limit = prime if type_.is_float else 2 if type_.kind == "bool" else MAX_INTEGER
+    low = -MAX_INTEGER if type_.kind == "int" else 0
+    return np.asarray(random.integers(low, limit, shape), object)
 
 
-def _rationals(array: Array) -> Array:
-    """The same numbers as objects that never round."""
-    numbers = [Fraction(int(value)) for value in array.reshape(-1)]
-    return np.array([*numbers, None], object)[:-1].reshape(array.shape)
+def _stored(values: Array, type_: ElementType, field: PrimeField) -> Array:
+    """An input as the program finds it: floats are elements, but for scalars in registers."""
+    if not type_.is_float or not values.ndim:
+        return np.asarray(values, type_.numpy)
+    patterns = [encode(field, FORMATS[type_.name], value) for value in values.reshape(-1)]
+    return np.array(patterns, f"u{type_.bytes}").view(type_.numpy).reshape(values.shape)
 
 
 def _elements(domain: Domain, type_: ElementType, array: Array) -> list[Any]:

@@ -16,18 +16,9 @@ from oxegg.costmodels import load_machine
 from oxegg.errors import SimulationError
 from oxegg.isa import TABLE, Instruction, VType
 from oxegg.sim import Buffer, call, ieee
-from oxegg.sim.domains import (
-    PRIMES,
-    Domain,
-    NoMeaning,
-    PrimeField,
-    Rationals,
-    capacity,
-    decode,
-    encode,
-    has_float,
-    is_element,
-)
+from oxegg.sim.domain import Domain, NoMeaning
+from oxegg.sim.domains import capacity, decode, encode, has_float, is_element
+from oxegg.sim.fields import PRIMES, PrimeField, Rationals
 from tests.sim.programs import RETURN, Line, assemble
 
 EDGE = load_machine("ox-edge")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 from jaxtyping import Float32
 
+from oxegg.certificate.computable import computed_results
 from oxegg.frontend import lower
 from oxegg.ir import Kernel
 from oxegg.search.api import compile_kernel
@@ -41,6 +42,27 @@ def determinant(m: Float32[np.ndarray, "3 3"]) -> Any:
 
 def relu(x: Float32[np.ndarray, "n=40"]) -> Any:
     return np.maximum(x, 0)
+
+
+def softmax(x: Float32[np.ndarray, "n=40"]) -> Any:
+    e = np.exp(x - np.max(x))
+    return e / np.sum(e)
+
+
+def gelu(x: Float32[np.ndarray, "n=40"]) -> Any:
+    return 0.5 * x * (1 + np.tanh(0.79788456 * (x + 0.044715 * x * x * x)))
+
+
+def logarithms(x: Float32[np.ndarray, "n=40"]) -> Any:
+    return np.log(x * x + 1)
+
+
+def waves(x: Float32[np.ndarray, "n=40"]) -> Any:
+    return np.sin(x) * np.cos(x)
+
+
+def clipped(x: Float32[np.ndarray, "n=40"], y: Float32[np.ndarray, "n=40"]) -> Any:
+    return np.where(x < y, np.abs(x - y), np.minimum(x * y, 1))
 
 
 def root(x: Float32[np.ndarray, "n=40"]) -> Any:
@@ -77,6 +99,46 @@ def test_comparisons_have_no_meaning():
     verdict = field_check(kernel, on_machine(kernel))
     assert verdict.agrees is None
     assert "a comparison has no meaning over GF(" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("function", "uninterpreted"),
+    [
+        (relu, {"maxnum"}),
+        (root, {"sqrt"}),
+        (softmax, {"add.i32", "maxnum", "shl.i32"}),
+        (gelu, {"abs", "lt", "copysign", "shl.i32"}),
+        (logarithms, {"sub.i32", "shr.i32", "lt"}),
+        (waves, {"and.i32", "to_int"}),
+        (clipped, {"abs", "lt"}),
+    ],
+)
+def test_what_is_no_polynomial_agrees_with_what_the_program_computes(
+    function: Callable[..., Any], uninterpreted: set[str]
+):
+    compiled = compile_kernel(lower(function), machine="ox-edge", peers=())
+    run = compiled.search.best.runner.over
+    verdict = field_check(compiled.kernel, run, computed_results(compiled.proof))
+    assert (verdict.agrees, verdict.reason) == (True, "")
+    assert verdict.points == 2 * 40
+    assert uninterpreted <= set(verdict.functions)
+
+
+@pytest.mark.parametrize("other", [1.0000001, 2.0])
+def test_another_function_is_found(other: float):
+    """An argument that is scaled a little, a polynomial's coefficient: not the same function."""
+
+    def scaled_exponential(x: Float32[np.ndarray, "n=40"]) -> Any:
+        return np.exp(x * np.float32(other))
+
+    def exponential(x: Float32[np.ndarray, "n=40"]) -> Any:
+        return np.exp(x)
+
+    compiled = compile_kernel(lower(exponential), machine="ox-edge", peers=())
+    run = on_machine(lower(scaled_exponential))
+    verdict = field_check(compiled.kernel, run, computed_results(compiled.proof))
+    assert verdict.agrees is False
+    assert "uninterpreted functions" in verdict.reason
 
 
 def test_operations_without_a_rational_value():

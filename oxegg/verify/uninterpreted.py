@@ -1,0 +1,237 @@
+"""What terms mean over a prime field with uninterpreted functions.
+
+Each operation is what the simulator makes of the instruction that does it
+(:mod:`oxegg.sim.uninterpreted`): sums and products are the field's, the rest are functions by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from oxegg.errors import IRError
+from oxegg.ir import Term, topological
+from oxegg.ir.evaluate import interpret
+from oxegg.ir.operations import OPERATIONS
+from oxegg.ir.types import BOOL, ElementType, bits_to_value
+from oxegg.sim import ieee
+from oxegg.sim.domains import ARITHMETIC, COMPARISONS, decode
+from oxegg.sim.reference import INTEGER
+from oxegg.sim.uninterpreted import (
+    TO_FLOAT,
+    Integer,
+    Opaque,
+    UninterpretedField,
+    Value,
+    integer_operation,
+)
+
+Array = npt.NDArray[Any]
+FORMATS = {"f16": ieee.HALF, "bf16": ieee.BFLOAT16, "f32": ieee.SINGLE, "f64": ieee.DOUBLE}
+ISA_NAMES = {
+    "neg": "fneg", "add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "fma": "fma",
+    "min": "fmin", "max": "fmax", "minnum": "fmin", "maxnum": "fmax", "sqrt": "fsqrt",
+    "eq": "feq", "lt": "flt", "le": "fle",
+}  # fmt: skip
+"""Operations on floats in the language of the instruction set."""
+ESTIMATES = {"reciprocal_estimate": "frec7", "rsqrt_estimate": "frsqrt7"}
+FIELD_OPERATIONS = frozenset(
+    {"neg", "add", "sub", "mul", "div", "fma", "fms", "fnma", "reciprocal"}
+)
+MOVES = frozenset({"select", "convert", "bitcast"})
+INTEGER_OPERATIONS = frozenset(
+    {"add", "sub", "mul", "neg", "and", "or", "xor", "not", "shl", "shr", "min", "max", "eq", "ne",
+     "lt", "le"}
+)  # fmt: skip
+LOGIC = frozenset({"and", "or", "xor", "not", "eq", "ne"})
+
+
+def values(
+    roots: Sequence[Term], inputs: Mapping[str, Array], field: UninterpretedField
+) -> list[Array]:
+    """Values of ``roots``; floats of ``inputs`` are residues. Axes of each in sorted-name order.
+
+    Raises ``IRError`` or ``NoMeaning`` for operations that no instruction does alone.
+    """
+    return interpret(
+        roots, inputs, partial(_constant, field), partial(_pointwise, field), partial(_index, field)
+    )
+
+
+def functions(roots: Sequence[Term]) -> list[str]:
+    """Operations that ``roots`` depend on and that aren't the field's: ``max``, ``shl.i32``."""
+    found: set[str] = set()
+    for term in topological(roots):
+        name = term.attributes[0] if term.operator in ("reduce", "scan") else term.operator
+        if name in OPERATIONS and name not in MOVES and term.children:
+            operand = term.children[-1].type
+            if not (operand.is_float and name in FIELD_OPERATIONS):
+                found.add(name if operand.is_float else f"{name}.{operand}")
+    return sorted(found)
+
+
+def _constant(field: UninterpretedField, term: Term) -> Array:
+    bits, type_ = term.attributes[0], term.type
+    known = _from_bits(field, type_, bits) if type_.is_float else bits_to_value(bits, type_)
+    result = np.empty((), object)
+    result[()] = known
+    return result
+
+
+def _index(field: UninterpretedField, positions: Array, type_: ElementType) -> Array:
+    whole = [int(position) for position in positions]
+    return np.array([field.literal(Fraction(v)) if type_.is_float else v for v in whole], object)
+
+
+def _pointwise(field: UninterpretedField, term: Term, operands: Sequence[Array]) -> Array:
+    function = _function(field, term.operator, term.children[-1].type, term.type)
+    return np.asarray(np.frompyfunc(function, len(operands), 1)(*operands), dtype=object)
+
+
+def _function(
+    field: UninterpretedField, name: str, operand: ElementType, result: ElementType
+) -> Callable[..., Any]:
+    """An operation on single values."""
+    if name == "select":
+        return _chosen
+    if name in _CONVERSIONS:
+        kinds = operand.is_float, result.is_float
+        return partial(_CONVERSIONS[name][kinds], field, operand, result)
+    if operand is BOOL and name in LOGIC:
+        return partial(_logic, name)
+    if operand.is_float and name in _FLOAT:
+        return partial(_FLOAT[name], field)
+    if operand.is_integer and name in INTEGER_OPERATIONS:
+        return partial(_integer, field, name, operand)
+    raise IRError(f"{name} of {operand} is no instruction's")
+
+
+def _logic(name: str, *operands: bool) -> bool:
+    return bool(INTEGER[name](*operands) & 1)
+
+
+def _chosen(condition: bool, yes: Any, no: Any) -> Any:
+    return yes if condition else no
+
+
+# Floats
+
+
+def _absolute(field: UninterpretedField, a: Value) -> Value:
+    return field.negate(a) if field.less(a, 0) else a
+
+
+def _copysign(field: UninterpretedField, a: Value, b: Value) -> Value:
+    return field.negate(a) if field.less(a, 0) != field.less(b, 0) else a
+
+
+def _fms(field: UninterpretedField, a: Value, b: Value, c: Value) -> Value:
+    return field.add(field.multiply(a, b), field.negate(c))
+
+
+def _fnma(field: UninterpretedField, a: Value, b: Value, c: Value) -> Value:
+    return field.add(c, field.negate(field.multiply(a, b)))
+
+
+def _unequal(field: UninterpretedField, a: Value, b: Value) -> bool:
+    return a != b
+
+
+def _reciprocal(field: UninterpretedField, a: Value) -> Value:
+    return field.divide(1, a)
+
+
+def _estimate(name: str, field: UninterpretedField, a: Value) -> Value:
+    return field.uninterpreted(name, a)
+
+
+_FLOAT: Mapping[str, Callable[..., Any]] = {
+    **{name: {**ARITHMETIC, **COMPARISONS}[isa] for name, isa in ISA_NAMES.items()},
+    **{name: partial(_estimate, isa) for name, isa in ESTIMATES.items()},
+    "abs": _absolute, "copysign": _copysign, "fms": _fms, "fnma": _fnma, "ne": _unequal,
+    "reciprocal": _reciprocal,
+}  # fmt: skip
+
+
+# Integers
+
+
+def _integer(
+    field: UninterpretedField, name: str, type_: ElementType, *operands: Integer
+) -> Integer | bool:
+    plain = [operand for operand in operands if not isinstance(operand, Opaque)]
+    if len(plain) < len(operands):
+        found = integer_operation(field, name, list(operands), type_.bits)
+        return found if isinstance(found, Opaque) else bool(found)
+    if name in ("shl", "shr"):
+        plain[1] %= type_.bits
+    result = INTEGER[name](*plain)
+    return result if isinstance(result, bool) else _wrapped(result, type_)
+
+
+def _wrapped(value: int, type_: ElementType) -> int:
+    return (value - type_.minimum) % (1 << type_.bits) + type_.minimum
+
+
+# Conversions: field, type before, type after, value
+
+
+def _unchanged(
+    field: UninterpretedField, before: ElementType, after: ElementType, value: Any
+) -> Any:
+    return value
+
+
+def _to_integer(
+    name: str, field: UninterpretedField, before: ElementType, after: ElementType, value: Value
+) -> Opaque:
+    return Opaque(field.uninterpreted(name.format("s" if after.is_signed else "u"), value))
+
+
+def _to_float(
+    field: UninterpretedField, before: ElementType, after: ElementType, value: Integer
+) -> Value:
+    if isinstance(value, Opaque):
+        return field.uninterpreted(TO_FLOAT, value.value)
+    return field.literal(Fraction(int(value)))
+
+
+def _resized(
+    field: UninterpretedField, before: ElementType, after: ElementType, value: Integer
+) -> Integer | bool:
+    if after is BOOL:
+        return value != 0
+    return value if isinstance(value, Opaque) else _wrapped(int(value), after)
+
+
+def _bits(
+    field: UninterpretedField, before: ElementType, after: ElementType, value: Value
+) -> Opaque:
+    if isinstance(value, float):
+        raise IRError("the bits of an infinity")
+    return Opaque(value)
+
+
+def _float_of_bits(
+    field: UninterpretedField, before: ElementType, after: ElementType, value: Integer
+) -> Value:
+    return value.value if isinstance(value, Opaque) else _from_bits(field, after, value)
+
+
+def _from_bits(field: UninterpretedField, type_: ElementType, bits: int) -> Value:
+    return decode(field, FORMATS[type_.name], bits % (1 << type_.bits))
+
+
+_CONVERSIONS: Mapping[str, Mapping[tuple[bool, bool], Callable[..., Any]]] = {
+    "convert": {(True, True): _unchanged, (True, False): partial(_to_integer, "f_to_{}_rtz"),
+                (False, True): _to_float, (False, False): _resized},
+    "to_int": {(True, False): partial(_to_integer, "f_to_{}")},
+    "bitcast": {(True, False): _bits, (False, True): _float_of_bits, (False, False): _resized,
+                (True, True): _unchanged},
+}  # fmt: skip
+"""By whether the type before and the type after are floats."""
