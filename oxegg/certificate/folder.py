@@ -206,7 +206,8 @@ def _fields(folder: Path, certificate: Mapping[str, Any], rule_files: Sequence[s
     """The same bytes over two prime fields, where a product of sums has only one value."""
     del rule_files
     run = _Run.of(folder, certificate)
-    found = field_check(run.kernel, run.over, computed_results(certificate["proof"]))
+    computed = computed_results(certificate["proof"])
+    found = field_check(run.kernel, run.over, computed, mode=certificate["mode"])
     recorded = {row["name"]: row["passed"] for row in certificate["checks"]}
     if found.agrees is False or found.agrees is not recorded[FIELD_CHECK]:
         raise VerificationError(f"over two prime fields: {found.agrees}, not as recorded")

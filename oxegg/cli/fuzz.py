@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     files = write_regressions(tally.failures, arguments.output) if tally.failures else []
     row = {
         "programs": tally.programs, "runs": tally.runs, "instructions": tally.instructions,
-        "refused": tally.refused, "qemu": tally.under_qemu, "rules": len(tally.rules),
+        "refused": tally.refused, "qemu": tally.under_qemu, "fields": tally.over_fields,
+        "rules": len(tally.rules),
         "failures": [{"trial": str(t), "what": what} for t, what in tally.failures],
         "tests": [str(file) for file in files], "seconds": round(time.monotonic() - started, 1),
     }  # fmt: skip
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
             show(f"{tried}\n  {what}\n  test: {file}")
         show(
             f"{tally.programs} programs ({tally.refused} refused), {tally.runs} runs of"
-            f" {tally.instructions} emitted instructions, {tally.under_qemu} under QEMU, around"
+            f" {tally.instructions} emitted instructions, {tally.under_qemu} under QEMU,"
+            f" {tally.over_fields} over finite fields, around"
             f" {len(tally.rules)} rules: {len(tally.failures)} disagreements, in {row['seconds']} s"
         )
     return 1 if tally.failures else 0

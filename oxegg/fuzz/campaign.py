@@ -22,7 +22,7 @@ from oxegg.fuzz.rule_kernels import RuleSample, rule_sample
 from oxegg.fuzz.variants import variants
 from oxegg.ir import Kernel, topological
 from oxegg.search import compile as compile_kernel
-from oxegg.verify import check, input_sets
+from oxegg.verify import check, field_check, input_sets
 
 AnySample = Sample | RuleSample
 MACHINES = ("ox-tiny", "ox-edge", "ox-card", "ox-dc", "x60", "x280")
@@ -62,6 +62,7 @@ class Tally:
     instructions: int = 0
     refused: int = 0
     under_qemu: int = 0
+    over_fields: int = 0
     rules: set[str] = field(default_factory=set[str])
     failures: list[tuple[Trial, str]] = field(default_factory=list[tuple[Trial, str]])
     reasons: Counter[str] = field(default_factory=Counter[str])
@@ -93,6 +94,10 @@ def attempt(tried: Trial, tally: Tally) -> str | None:
         tally.instructions += len(variant.runner.code) // 4
         if verdict.failures:
             return f"{variant}: {verdict.failures[0]}"
+        exactly = field_check(kernel, variant.runner.over, mode=mode, seed=tried.number)
+        tally.over_fields += exactly.agrees is not None
+        if exactly.agrees is False:
+            return f"{variant}: {exactly}"
     if tried.machine in VECTOR_ONLY and tried.number % QEMU_EVERY == 0 and which(QEMU):
         return _under_qemu(kernel, machine, mode, tally)
     return None

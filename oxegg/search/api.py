@@ -188,7 +188,8 @@ def _compile(
     )
     proof = prove_program(found, job)
     report = make_report(job, found, plain.best if plain else None, verdict, proof)
-    field = field_check(job.kernel, found.best.runner.over, computed_results(proof))
+    run, computed = found.best.runner.over, computed_results(proof)
+    field = field_check(job.kernel, run, computed, mode=job.mode)
     report["field_check"] = field.agrees
     report["checks"].append(_field_row(field))
     spent = sum(laps.values()) + time.monotonic() - started
