@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
 
+from oxegg.certificate.computable import computable
+from oxegg.certificate.terms import Terms
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
 from oxegg.emit.backend import generate
@@ -16,10 +18,12 @@ from oxegg.emit.lowering.program import lower, with_staging
 from oxegg.emit.nest import Nest
 from oxegg.emit.program import operations
 from oxegg.emit.stages import Stage
-from oxegg.errors import EmitError
-from oxegg.ir import Kernel
+from oxegg.errors import EmitError, IRError
+from oxegg.ir import Kernel, Term
 from oxegg.search import fused, nests, programs
+from oxegg.search.choose import Choice
 from oxegg.search.driver import runner_for
+from oxegg.search.extracted import computed_terms
 from oxegg.search.measure import Runner, place_of
 from oxegg.search.programs import Candidate
 from oxegg.search.saturation import allowed_rules, prepare
@@ -39,6 +43,14 @@ class Variant:
     runner: Runner
     label: str
     nests: tuple[Nest, ...]
+    choice: Choice
+
+    @property
+    def computed(self) -> list[Term]:
+        """The results as the chosen instructions compute them; none of what a kernel can't say."""
+        with suppress(IRError):
+            return computable(computed_terms(self.choice.graph, self.choice.nodes, Terms()))
+        return []
 
     def __str__(self) -> str:
         return f"{self.label}: {'; '.join(map(str, self.nests))}"
@@ -98,7 +110,7 @@ def compiled(
         raise EmitError("needs a gentler nest: too long to try")
     code = generate(program, machine)
     runner = runner_for(kernel, physical, code, machine, place_of(kernel, machine, place))
-    return Variant(runner, candidate.label, plan)
+    return Variant(runner, candidate.label, plan, candidate.choice)
 
 
 def _nest(stage: Stage, machine: Machine, rng: random.Random) -> Nest:
