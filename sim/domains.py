@@ -75,6 +75,8 @@ def _exact(form: ieee.Format, bits: int) -> Fraction:
 # Semantics
 
 FORMATS = {**ieee.FORMATS, 8: fp8.E5M2}
+HELD = {16: (ieee.HALF, ieee.BFLOAT16), 32: (ieee.SINGLE,), 64: (ieee.DOUBLE,)}
+"""Formats whose elements an integer of so many bits may be; their patterns differ."""
 MOVES = frozenset({"select", "s", "raw"})
 
 
@@ -190,10 +192,10 @@ class DomainContext(Context):
 
     def _sign(self, operation: str, form: ieee.Format, a: int, b: int) -> int:
         """Injecting an operand's own sign is a move, its opposite a negation; else a comparison."""
-        number = decode(self.domain, form, a)
         if a == b and operation != "fsgnjx":
-            result = number if operation == "fsgnj" else self.domain.negate(number)
-            return encode(self.domain, form, result)
+            # The sign negates elements and floats of all formats: bfloat16s come here as halves.
+            return a if operation == "fsgnj" else a ^ form.sign
+        number = decode(self.domain, form, a)
         zero = self.domain.literal(Fraction(0))
         negative = [self.domain.less(n, zero) for n in (number, decode(self.domain, form, b))]
         wanted = {"fsgnj": negative[1], "fsgnjn": not negative[1],
@@ -213,10 +215,11 @@ class DomainContext(Context):
         """The value of an integer expression in a domain whose elements have bits."""
         match e:
             case Name(name) if name in self.values:
-                form, pattern = ieee.FORMATS.get(self.widths[name]), self.values[name]
-                if form is None or not is_element(form, pattern):
-                    return pattern
-                return Opaque(decode(self.domain, form, pattern))
+                pattern = self.values[name]
+                for form in HELD.get(self.widths[name], ()):
+                    if is_element(form, pattern):
+                        return Opaque(decode(self.domain, form, pattern))
+                return pattern
             case Apply("select", (test, a, b)):
                 return self.integer(a if self.integer(test) else b)
             case Apply("s" | "raw", (a,)):
@@ -268,13 +271,11 @@ def is_move(record: Instruction) -> bool:
 def has_elements(sources: Iterable[Array]) -> bool:
     """Whether any pattern isn't a float's: integer arithmetic on it has no meaning of its own."""
     for source in sources:
-        form = ieee.FORMATS.get(8 * source.dtype.itemsize)
-        if form is None:
-            continue
-        magnitude = source & source.dtype.type(form.sign - 1)
-        low, high = form.infinity, form.infinity + capacity(form)
-        if ((magnitude > low) & (magnitude <= high)).any():
-            return True
+        for form in HELD.get(8 * source.dtype.itemsize, ()):
+            magnitude = source & source.dtype.type(form.sign - 1)
+            low, high = form.infinity, form.infinity + capacity(form)
+            if ((magnitude > low) & (magnitude <= high)).any():
+                return True
     return False
 
 

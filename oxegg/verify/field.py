@@ -24,7 +24,7 @@ from oxegg.sim.domain import Domain, NoMeaning
 from oxegg.sim.domains import decode, encode
 from oxegg.sim.fields import PRIMES, PrimeField
 from oxegg.sim.uninterpreted import UninterpretedField
-from oxegg.verify.uninterpreted import FORMATS, functions, values
+from oxegg.verify.uninterpreted import FORMATS, functions, stays_number, values
 
 Array = npt.NDArray[Any]
 Run = Callable[[list[Array], Domain], Sequence[Array]]
@@ -97,11 +97,12 @@ def _compare(
     random = np.random.default_rng(seed)
     for prime in PRIMES[min(map(_holding_bits, floats))]:
         field = make_field(prime)
-        inputs = [_random_input(random, t.type, t.attributes[1], prime) for t in kernel.inputs]
+        inputs = [_random_input(random, t.type, t.attributes[1], field) for t in kernel.inputs]
         named = {str(t.attributes[0]): a for t, a in zip(kernel.inputs, inputs, strict=True)}
         try:
             expected = evaluate(roots, named, field)
-            stored = [_stored(a, t.type, field) for a, t in zip(inputs, kernel.inputs, strict=True)]
+            stored = [_stored(array, t.type, t.attributes[1], field)
+                      for array, t in zip(inputs, kernel.inputs, strict=True)]  # fmt: skip
             got = run(stored, field)
             for out, root, wanted, array in zip(kernel.outputs, roots, expected, got, strict=True):
                 laid = to_layout(wanted, root.axes, out.layout)
@@ -139,18 +140,25 @@ def _holding_bits(type_: ElementType) -> int:
 
 
 def _random_input(
-    random: np.random.Generator, type_: ElementType, layout: Sequence[Any], prime: int
+    random: np.random.Generator, type_: ElementType, layout: Sequence[Any], field: PrimeField
 ) -> Array:
-    """Random whole numbers as objects: residues, or integers that the type holds."""
+    """Random whole numbers that the type holds, as objects; residues where floats are elements."""
     shape = [axis.size for axis in layout]
-    limit = prime if type_.is_float else 2 if type_.kind == "bool" else MAX_INTEGER
-    low = -MAX_INTEGER if type_.kind == "int" else 0
+    if type_.is_float and field.holds_bits:
+        low, limit = 0, field.prime
+    elif type_.is_float:
+        low, limit = -(1 << type_.precision), 1 << type_.precision
+    else:
+        low, limit = max(type_.minimum, -MAX_INTEGER), min(type_.maximum + 1, MAX_INTEGER)
     return np.asarray(random.integers(low, limit, shape), object)
 
 
-def _stored(values: Array, type_: ElementType, field: PrimeField) -> Array:
-    """An input as the program finds it: floats are elements, but for scalars in registers."""
-    if not type_.is_float or not values.ndim:
+def _stored(values: Array, type_: ElementType, layout: Sequence[Any], field: PrimeField) -> Array:
+    """An input as the program finds it.
+
+    Where bits of elements are elements, floats are: their own bits would be integers.
+    """
+    if not (type_.is_float and field.holds_bits) or stays_number(type_, layout):
         return np.asarray(values, type_.numpy)
     patterns = [encode(field, FORMATS[type_.name], value) for value in values.reshape(-1)]
     return np.array(patterns, f"u{type_.bytes}").view(type_.numpy).reshape(values.shape)

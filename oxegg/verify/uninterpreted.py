@@ -7,6 +7,7 @@ Each operation is what the simulator makes of the instruction that does it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -15,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from oxegg.errors import IRError
-from oxegg.ir import Term, topological
+from oxegg.ir import Axis, Term, topological
 from oxegg.ir.evaluate import interpret
 from oxegg.ir.operations import OPERATIONS
-from oxegg.ir.types import BOOL, ElementType, bits_to_value
+from oxegg.ir.types import BF16, BOOL, ElementType, bits_to_value, value_to_bits
 from oxegg.sim import ieee
 from oxegg.sim.domains import ARITHMETIC, COMPARISONS, decode
 from oxegg.sim.reference import INTEGER
@@ -43,12 +44,22 @@ ESTIMATES = {"reciprocal_estimate": "frec7", "rsqrt_estimate": "frsqrt7"}
 FIELD_OPERATIONS = frozenset(
     {"neg", "add", "sub", "mul", "div", "fma", "fms", "fnma", "reciprocal"}
 )
-MOVES = frozenset({"select", "convert", "bitcast"})
+KEEPING = frozenset({"select", "bitcast"})
+"""Operations that keep the bits of a float."""
+MOVES = KEEPING | {"convert"}
 INTEGER_OPERATIONS = frozenset(
     {"add", "sub", "mul", "neg", "and", "or", "xor", "not", "shl", "shr", "min", "max", "eq", "ne",
      "lt", "le"}
 )  # fmt: skip
 LOGIC = frozenset({"and", "or", "xor", "not", "eq", "ne"})
+
+
+@dataclass(frozen=True)
+class Float:
+    """A float that no instruction has computed: its bits are known, whatever it stands for."""
+
+    bits: int
+    residue: Value
 
 
 def values(
@@ -58,9 +69,21 @@ def values(
 
     Raises ``IRError`` or ``NoMeaning`` for operations that no instruction does alone.
     """
-    return interpret(
-        roots, inputs, partial(_constant, field), partial(_pointwise, field), partial(_index, field)
-    )
+    stored = dict(inputs)
+    for term in topological(roots):
+        if term.operator == "input" and stays_number(term.type, term.attributes[1]):
+            name = term.attributes[0]
+            stored[name] = _each(partial(_float, field, term.type), inputs[name])
+    meanings = partial(_constant, field), partial(_pointwise, field), partial(_index, field)
+    return [_each(_residue, value) for value in interpret(roots, stored, *meanings)]
+
+
+def stays_number(type_: ElementType, layout: Sequence[Axis]) -> bool:
+    """Whether an input is stored as floats instead of elements.
+
+    Scalars are, in registers, and so are bfloat16s: scalar code widens them by integer operations.
+    """
+    return type_.is_float and (not layout or type_ is BF16)
 
 
 def functions(roots: Sequence[Term]) -> list[str]:
@@ -75,10 +98,27 @@ def functions(roots: Sequence[Term]) -> list[str]:
     return sorted(found)
 
 
+def _each(function: Callable[[Any], Any], array: Array) -> Array:
+    return np.asarray(np.frompyfunc(function, 1, 1)(array), object)
+
+
+def _residue(value: Any) -> Any:
+    return value.residue if isinstance(value, Float) else value
+
+
+def _float(field: UninterpretedField, type_: ElementType, number: float) -> Float:
+    return _from_bits(field, type_, value_to_bits(number, type_))
+
+
+def _from_bits(field: UninterpretedField, type_: ElementType, bits: int) -> Float:
+    pattern = bits % (1 << type_.bits)
+    return Float(pattern, decode(field, FORMATS[type_.name], pattern))
+
+
 def _constant(field: UninterpretedField, term: Term) -> Array:
     bits, type_ = term.attributes[0], term.type
-    known = _from_bits(field, type_, bits) if type_.is_float else bits_to_value(bits, type_)
     result = np.empty((), object)
+    known = _from_bits(field, type_, bits) if type_.is_float else bits_to_value(bits, type_)
     result[()] = known
     return result
 
@@ -90,6 +130,8 @@ def _index(field: UninterpretedField, positions: Array, type_: ElementType) -> A
 
 def _pointwise(field: UninterpretedField, term: Term, operands: Sequence[Array]) -> Array:
     function = _function(field, term.operator, term.children[-1].type, term.type)
+    if term.operator not in KEEPING:
+        operands = [_each(_residue, operand) for operand in operands]
     return np.asarray(np.frompyfunc(function, len(operands), 1)(*operands), dtype=object)
 
 
@@ -210,8 +252,10 @@ def _resized(
 
 
 def _bits(
-    field: UninterpretedField, before: ElementType, after: ElementType, value: Value
-) -> Opaque:
+    field: UninterpretedField, before: ElementType, after: ElementType, value: Value | Float
+) -> Integer:
+    if isinstance(value, Float):
+        return _wrapped(value.bits, after)
     if isinstance(value, float):
         raise IRError("the bits of an infinity")
     return Opaque(value)
@@ -219,12 +263,8 @@ def _bits(
 
 def _float_of_bits(
     field: UninterpretedField, before: ElementType, after: ElementType, value: Integer
-) -> Value:
+) -> Value | Float:
     return value.value if isinstance(value, Opaque) else _from_bits(field, after, value)
-
-
-def _from_bits(field: UninterpretedField, type_: ElementType, bits: int) -> Value:
-    return decode(field, FORMATS[type_.name], bits % (1 << type_.bits))
 
 
 _CONVERSIONS: Mapping[str, Mapping[tuple[bool, bool], Callable[..., Any]]] = {

@@ -110,8 +110,8 @@ def test_vector_floats(record: Instruction, domain: Domain):
     expected = [int(bits) for bits in exact.view(kind)[:count]]
     got = [int(bits) for bits in over.view(kind)[:count]]
     assert [decode(domain, form, b) for b in got] == [decode(domain, form, b) for b in expected]
-    # Results are elements, not floats that happen to be right.
-    assert all(is_element(form, bits) for bits in got)
+    # Results are elements, not floats that happen to be right; changes of sign keep floats.
+    assert "fsgnj" in record.semantics or all(is_element(form, bits) for bits in got)
 
 
 def test_every_vector_float_instruction_is_among_them():
