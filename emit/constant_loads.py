@@ -67,20 +67,35 @@ def with_constant_loads(program: Program, machine: Machine, files: Mapping[Bank,
 def _splats(program: Program) -> dict[Register, _Splat]:
     """Vectors that are written once, with a constant in every lane."""
     writes = Counter(r for op in operations(program.body) for r in effects(op).writes)
-    numbers: dict[Register, int] = {ZERO: 0}
     found: dict[Register, _Splat] = {}
-    for operation in operations(program.body):
-        target = operation.operands[0] if operation.operands else None
-        if not isinstance(target, Register):
-            continue
-        value = _value(operation, numbers)
-        if value is None:
-            numbers.pop(target, None)
-        elif operation.name not in _SPLATS:
-            numbers[target] = value
-        elif writes[target] == 1 and operation.state is not None:
+    for operation, value in _values(program.body, {ZERO: 0}):
+        target = operation.operands[0]
+        assert isinstance(target, Register)
+        splats = operation.name in _SPLATS and writes[target] == 1
+        if splats and operation.state is not None:
             found[target] = _Splat(value, operation.state)
     return found
+
+
+def _values(
+    body: Sequence[Operation | Loop], numbers: dict[Register, int]
+) -> Iterator[tuple[Operation, int]]:
+    """Operations whose result is a known number; ``numbers`` are those in registers before."""
+    for item in body:
+        if isinstance(item, Loop):
+            # A later round finds what the round before left.
+            for register in {r for op in operations(item.body) for r in effects(op).writes}:
+                numbers.pop(register, None)
+            yield from _values(item.body, numbers)
+            continue
+        value = _value(item, numbers)
+        if value is not None:
+            yield item, value
+        for register in effects(item).writes:
+            numbers.pop(register, None)
+        target = item.operands[0] if item.operands else None
+        if isinstance(target, Register) and value is not None and item.name not in _SPLATS:
+            numbers[target] = value
 
 
 def _value(operation: Operation, numbers: Mapping[Register, int]) -> int | None:

@@ -11,7 +11,7 @@ from oxegg.emit.backend import generate
 from oxegg.emit.constant_loads import with_constant_loads
 from oxegg.emit.effects import LA
 from oxegg.emit.executable import InputBuffer, exactly, executable
-from oxegg.emit.program import Bank, Loop, MemoryRef, Operation, Program, operations
+from oxegg.emit.program import ZERO, Bank, Loop, MemoryRef, Operation, Program, operations
 from tests.emit.backend.execution import exit_code
 from tests.emit.backend.programs import counted, f, state, v, x
 
@@ -73,6 +73,19 @@ def test_vectors_that_are_no_constants_stay() -> None:
     # The splat's scalar comes from memory.
     program.body[1] = Operation("flw", (f(1), 0, x(1)), memory=MemoryRef("x", "load", 0, 4))
     assert with_constant_loads(program, CARD, FILES) == program
+
+
+def test_what_a_loop_counts_is_no_constant() -> None:
+    """The register holds 0 before the first round only (trial 6000630 of the random kernels)."""
+    program = polynomial(4)
+    splat = Operation("vmv.v.x", (v(1), x(20)), FULL)
+    inner = [*program.body[:2], splat, *program.body[3:]]
+    rounds = counted(".Lrounds", 3, x(21), [*inner, Operation("addi", (x(20), x(20), 1))])
+    start = Operation("addi", (x(20), ZERO, 0))
+    program.body = [start, *rounds]
+    assert with_constant_loads(program, CARD, FILES) == program
+    program.body = [start, *inner]
+    assert with_constant_loads(program, CARD, FILES) != program
 
 
 @pytest.mark.parametrize("name", ["ox-card", "ox-dc", "x280"])
