@@ -191,17 +191,22 @@ class DomainContext(Context):
                 return ieee.FORMATS[self.width(e)]
 
     def _sign(self, operation: str, form: ieee.Format, a: int, b: int) -> int:
-        """Injecting an operand's own sign is a move, its opposite a negation; else a comparison."""
+        """A sign negates elements and floats of all formats: bfloat16s come here as halves.
+
+        Injecting an operand's own sign is a move, its opposite a negation; else elements compare.
+        """
         if a == b and operation != "fsgnjx":
-            # The sign negates elements and floats of all formats: bfloat16s come here as halves.
             return a if operation == "fsgnj" else a ^ form.sign
-        number = decode(self.domain, form, a)
-        zero = self.domain.literal(Fraction(0))
-        negative = [self.domain.less(n, zero) for n in (number, decode(self.domain, form, b))]
+        negative = [self._negative(form, pattern) for pattern in (a, b)]
         wanted = {"fsgnj": negative[1], "fsgnjn": not negative[1],
                   "fsgnjx": negative[0] != negative[1]}[operation]  # fmt: skip
-        result = number if wanted == negative[0] else self.domain.negate(number)
-        return encode(self.domain, form, result)
+        return a if wanted == negative[0] else a ^ form.sign
+
+    def _negative(self, form: ieee.Format, pattern: int) -> bool:
+        if not is_element(form, pattern):
+            return bool(pattern & form.sign)
+        value, zero = decode(self.domain, form, pattern), self.domain.literal(Fraction(0))
+        return self.domain.less(value, zero)
 
     def _number(self, e: Expression) -> Value:
         """What an integer stands for as a float."""

@@ -35,7 +35,7 @@ from oxegg.sim.uninterpreted import (
 Array = npt.NDArray[Any]
 FORMATS = {"f16": ieee.HALF, "bf16": ieee.BFLOAT16, "f32": ieee.SINGLE, "f64": ieee.DOUBLE}
 ISA_NAMES = {
-    "neg": "fneg", "add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "fma": "fma",
+    "add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "fma": "fma",
     "min": "fmin", "max": "fmax", "minnum": "fmin", "maxnum": "fmax", "sqrt": "fsqrt",
     "eq": "feq", "lt": "flt", "le": "fle",
 }  # fmt: skip
@@ -44,9 +44,9 @@ ESTIMATES = {"reciprocal_estimate": "frec7", "rsqrt_estimate": "frsqrt7"}
 FIELD_OPERATIONS = frozenset(
     {"neg", "add", "sub", "mul", "div", "fma", "fms", "fnma", "reciprocal"}
 )
-KEEPING = frozenset({"select", "bitcast"})
-"""Operations that keep the bits of a float."""
-MOVES = KEEPING | {"convert"}
+MOVES = frozenset({"select", "bitcast"})
+KEEPING = MOVES | {"neg", "abs", "copysign"}
+"""Operations that keep the bits of a float, but for its sign."""
 INTEGER_OPERATIONS = frozenset(
     {"add", "sub", "mul", "neg", "and", "or", "xor", "not", "shl", "shr", "min", "max", "eq", "ne",
      "lt", "le"}
@@ -60,6 +60,8 @@ class Float:
 
     bits: int
     residue: Value
+    sign: int
+    """The sign bit."""
 
 
 def values(
@@ -91,7 +93,7 @@ def functions(roots: Sequence[Term]) -> list[str]:
     found: set[str] = set()
     for term in topological(roots):
         name = term.attributes[0] if term.operator in ("reduce", "scan") else term.operator
-        if name in OPERATIONS and name not in MOVES and term.children:
+        if name in OPERATIONS and name not in {*MOVES, "convert"} and term.children:
             operand = term.children[-1].type
             if not (operand.is_float and name in FIELD_OPERATIONS):
                 found.add(name if operand.is_float else f"{name}.{operand}")
@@ -112,7 +114,7 @@ def _float(field: UninterpretedField, type_: ElementType, number: float) -> Floa
 
 def _from_bits(field: UninterpretedField, type_: ElementType, bits: int) -> Float:
     pattern = bits % (1 << type_.bits)
-    return Float(pattern, decode(field, FORMATS[type_.name], pattern))
+    return Float(pattern, decode(field, FORMATS[type_.name], pattern), 1 << (type_.bits - 1))
 
 
 def _constant(field: UninterpretedField, term: Term) -> Array:
@@ -164,12 +166,22 @@ def _chosen(condition: bool, yes: Any, no: Any) -> Any:
 # Floats
 
 
-def _absolute(field: UninterpretedField, a: Value) -> Value:
-    return field.negate(a) if field.less(a, 0) else a
+def _negated(field: UninterpretedField, a: Value | Float) -> Value | Float:
+    if isinstance(a, Float):
+        return Float(a.bits ^ a.sign, field.negate(a.residue), a.sign)
+    return field.negate(a)
 
 
-def _copysign(field: UninterpretedField, a: Value, b: Value) -> Value:
-    return field.negate(a) if field.less(a, 0) != field.less(b, 0) else a
+def _negative(field: UninterpretedField, a: Value | Float) -> bool:
+    return bool(a.bits & a.sign) if isinstance(a, Float) else field.less(a, 0)
+
+
+def _absolute(field: UninterpretedField, a: Value | Float) -> Value | Float:
+    return _negated(field, a) if _negative(field, a) else a
+
+
+def _copysign(field: UninterpretedField, a: Value | Float, b: Value | Float) -> Value | Float:
+    return _negated(field, a) if _negative(field, a) != _negative(field, b) else a
 
 
 def _fms(field: UninterpretedField, a: Value, b: Value, c: Value) -> Value:
@@ -195,8 +207,8 @@ def _estimate(name: str, field: UninterpretedField, a: Value) -> Value:
 _FLOAT: Mapping[str, Callable[..., Any]] = {
     **{name: {**ARITHMETIC, **COMPARISONS}[isa] for name, isa in ISA_NAMES.items()},
     **{name: partial(_estimate, isa) for name, isa in ESTIMATES.items()},
-    "abs": _absolute, "copysign": _copysign, "fms": _fms, "fnma": _fnma, "ne": _unequal,
-    "reciprocal": _reciprocal,
+    "neg": _negated, "abs": _absolute, "copysign": _copysign, "fms": _fms, "fnma": _fnma,
+    "ne": _unequal, "reciprocal": _reciprocal,
 }  # fmt: skip
 
 

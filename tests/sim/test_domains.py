@@ -31,8 +31,8 @@ VECTOR_FLOAT = [
 SMALL = PrimeField(PRIMES[16][0])
 WIDE_DOMAINS = [PrimeField(PRIMES[32][0]), Rationals()]
 BF16 = np.dtype(ml_dtypes.bfloat16)
-# Reading signs or bits, rounding to integers, ordering: not over a field.
-ORDER = ("fmin", "fmax", "feq", "flt", "fle", "fsgnj", "f_to_", "fsqrt")
+# Reading bits, rounding to integers, ordering: not over a field. Signs of plain floats are theirs.
+ORDER = ("fmin", "fmax", "feq", "flt", "fle", "f_to_", "fsqrt")
 NOWHERE = ("frec7", "frsqrt7", "fclass")
 
 
