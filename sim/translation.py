@@ -48,10 +48,14 @@ HELPERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+FROM_FLOATS = ("fmv.x.", "fcvt.w", "fcvt.l")
+"""Beginnings of names: what puts floats into integer registers."""
+
+
 def _keep_bits(block: Block, domain: Domain) -> None:
     """Raise ``SimulationError`` where scalar instructions would compute with an element's bits."""
     for decoded in block.instructions:
-        if decoded.record.name.startswith("fmv.x."):
+        if decoded.record.name.startswith(FROM_FLOATS):
             cause = NoMeaning("a float in an integer register", domain.name)
             raise SimulationError(f"pc = {decoded.pc:#x}: {decoded}: {cause}") from cause
 

@@ -21,7 +21,7 @@ from oxegg.ir.evaluate import interpret
 from oxegg.ir.operations import OPERATIONS
 from oxegg.ir.types import BF16, BOOL, ElementType, bits_to_value, value_to_bits
 from oxegg.sim import ieee
-from oxegg.sim.domains import ARITHMETIC, COMPARISONS, decode
+from oxegg.sim.domains import ARITHMETIC, COMPARISONS, HELD, decode, encode
 from oxegg.sim.reference import INTEGER
 from oxegg.sim.uninterpreted import (
     TO_FLOAT,
@@ -67,17 +67,45 @@ class Float:
 def values(
     roots: Sequence[Term], inputs: Mapping[str, Array], field: UninterpretedField
 ) -> list[Array]:
-    """Values of ``roots``; floats of ``inputs`` are residues. Axes of each in sorted-name order.
+    """Values of ``roots``: residues, and integers as bits. Axes of each in sorted-name order.
 
-    Raises ``IRError`` or ``NoMeaning`` for operations that no instruction does alone.
+    Floats of ``inputs`` are residues. Raises ``IRError`` or ``NoMeaning`` for operations that no
+    instruction does alone, and where the value of an opaque integer matters.
     """
+    _check_integers(roots)
     stored = dict(inputs)
     for term in topological(roots):
         if term.operator == "input" and stays_number(term.type, term.attributes[1]):
             name = term.attributes[0]
             stored[name] = _each(partial(_float, field, term.type), inputs[name])
     meanings = partial(_constant, field), partial(_pointwise, field), partial(_index, field)
-    return [_each(_residue, value) for value in interpret(roots, stored, *meanings)]
+    found = interpret(roots, stored, *meanings)
+    return [
+        _each(_residue if root.type.is_float else partial(_stored_bits, field, root.type), value)
+        for root, value in zip(roots, found, strict=True)
+    ]
+
+
+def _check_integers(roots: Sequence[Term]) -> None:
+    """Raise ``IRError`` for uses of opaque integers that need more than to know what they are."""
+    opaque: set[int] = set()
+    for term in topological(roots):
+        from_float = any(child.type.is_float for child in term.children)
+        below = [id(child) in opaque for child in term.children]
+        if term.type.is_integer and (from_float or any(below)):
+            opaque.add(id(term))
+        if any(below) and term.operator in ("reduce", "scan"):
+            raise IRError("the order of a sum of opaque integers has no meaning")
+        if term.operator == "gather" and below[1]:
+            raise IRError("an opaque position has no meaning")
+
+
+def _stored_bits(field: UninterpretedField, type_: ElementType, value: Integer) -> int:
+    if not isinstance(value, Opaque):
+        return int(value)
+    if type_.bits not in HELD:
+        raise IRError(f"an element in {type_.bits} bits")
+    return _wrapped(encode(field, HELD[type_.bits][0], value.value), type_)
 
 
 def stays_number(type_: ElementType, layout: Sequence[Axis]) -> bool:

@@ -65,6 +65,22 @@ def clipped(x: Float32[np.ndarray, "n=40"], y: Float32[np.ndarray, "n=40"]) -> A
     return np.where(x < y, np.abs(x - y), np.minimum(x * y, 1))
 
 
+def inside(x: Float32[np.ndarray, "n=40"], y: Float32[np.ndarray, "n=40"]) -> Any:
+    return (x * x + y * y < 4).astype(np.int32) + 1
+
+
+def rounded(x: Float32[np.ndarray, "n=40"]) -> Any:
+    return np.rint(x * 3).astype(np.int32) * 5
+
+
+def total_of_rounded(x: Float32[np.ndarray, "n=40"]) -> Any:
+    return np.sum(np.rint(x).astype(np.int32))
+
+
+def looked_up(x: Float32[np.ndarray, "n=40"], table: Float32[np.ndarray, "m=16"]) -> Any:
+    return table[np.clip(x.astype(np.int32), 0, 15)]
+
+
 def root(x: Float32[np.ndarray, "n=40"]) -> Any:
     return np.sqrt(x * x + 1)
 
@@ -111,6 +127,8 @@ def test_comparisons_have_no_meaning():
         (logarithms, {"sub.i32", "shr.i32", "lt"}),
         (waves, {"and.i32", "to_int"}),
         (clipped, {"abs", "lt"}),
+        (inside, {"lt"}),
+        (rounded, {"to_int"}),
     ],
 )
 def test_what_is_no_polynomial_agrees_with_what_the_program_computes(
@@ -122,6 +140,15 @@ def test_what_is_no_polynomial_agrees_with_what_the_program_computes(
     assert (verdict.agrees, verdict.reason) == (True, "")
     assert verdict.points == 2 * 40
     assert uninterpreted <= set(verdict.functions)
+
+
+@pytest.mark.parametrize("function", [total_of_rounded, looked_up])
+def test_where_the_value_of_an_opaque_integer_matters(function: Callable[..., Any]):
+    compiled = compile_kernel(lower(function), machine="ox-edge", peers=())
+    run = compiled.search.best.runner.over
+    verdict = field_check(compiled.kernel, run, computed_results(compiled.proof))
+    assert verdict.agrees is None
+    assert "has no meaning" in verdict.reason
 
 
 @pytest.mark.parametrize("other", [1.0000001, 2.0])
