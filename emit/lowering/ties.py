@@ -7,8 +7,9 @@ overwritten operand dies there is taken, else the operand is copied first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from oxegg.emit.effects import effects
 from oxegg.emit.program import Loop, Operand, Operation, Register
 
 
@@ -80,9 +81,9 @@ def _pick(
     for choice in item.choices:
         dies = choice.tied in defined and last[choice.tied] == here
         if choice.tied == target or dies:
-            return [*_copy(target, choice.tied), _final(item, choice)]
+            return [*_copy(target, choice.tied), _final(item, choice, target)]
     choice = item.choices[0]
-    return [*_copy(target, choice.tied), _final(item, choice)]
+    return [*_copy(target, choice.tied), _final(item, choice, target)]
 
 
 def _copy(target: Register, source: Register) -> list[Operation]:
@@ -95,5 +96,10 @@ def _copy(target: Register, source: Register) -> list[Operation]:
     return [Operation(f"vmv{target.group}r.v", (target, source))]
 
 
-def _final(item: TiedOperation, choice: Choice) -> Operation:
-    return Operation(choice.name, choice.operands, item.state, item.memory, item.note)
+def _final(item: TiedOperation, choice: Choice, target: Register) -> Operation:
+    """The encoding; what else reads the operand reads its copy, so that the operand ends there."""
+    copied = tuple(target if operand == choice.tied else operand for operand in choice.operands)
+    final = Operation(choice.name, copied, item.state, item.memory, item.note)
+    if any(overlap.result == overlap.source for overlap in effects(final).overlaps):
+        return replace(final, operands=choice.operands)
+    return final
