@@ -245,7 +245,12 @@ def _overrides(source: _Source, table: object) -> tuple[Override, ...]:
 
 def _override(name: str, table: object, source: _Source) -> Override:
     at = ("timing", name)
-    known: dict[str, type] = {"occupancy": str, "latency": str, "chains": bool, "one_pipe": bool}
+    known: dict[str, tuple[type, ...]] = {
+        "occupancy": (str,),
+        "latency": (str,),
+        "chains": (bool,),
+        "one_pipe": (bool, str),
+    }
     engines = _engines_of(name)
     if not engines:
         raise MachineError(
@@ -266,7 +271,7 @@ def _override(name: str, table: object, source: _Source) -> Override:
             raise MachineError(
                 f"{_label((*at, key))} = {value!r} has the wrong type",
                 where=source.where((*at, key)),
-                hint="true or false" if known[key] is bool else 'a formula such as "beats + 3"',
+                hint="true or false" if bool in known[key] else 'a formula such as "beats + 3"',
             )
         if isinstance(value, str):
             for engine in engines:

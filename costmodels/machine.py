@@ -169,14 +169,15 @@ class Override:
     """What a machine file says otherwise about one timing class; see ``timing_classes.py``.
 
     ``name`` may also be a pattern of instruction names (``vmin*``), which goes before their class.
-    ``None`` keeps the default; ``where`` is ``file:line`` of the table, for error messages.
+    ``None`` keeps the default; ``one_pipe`` may depend on quantities, as a formula;
+    ``where`` is ``file:line`` of the table, for error messages.
     """
 
     name: str
     occupancy: str | None
     latency: str | None
     chains: bool | None
-    one_pipe: bool | None
+    one_pipe: bool | str | None
     where: str | None
 
 

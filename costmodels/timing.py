@@ -78,7 +78,7 @@ class _Row:
     occupancy: Callable[[Mapping[str, int]], int]
     latency: Callable[[Mapping[str, int]], int]
     chains: bool
-    one_pipe: bool
+    one_pipe: Callable[[Mapping[str, int]], int]
     where: str | None
 
 
@@ -134,12 +134,13 @@ def _timing(
         quantities = scalar_quantities(machine, instruction)
     try:
         occupancy, latency = row.occupancy(quantities), row.latency(quantities)
+        one_pipe = row.one_pipe(quantities)
     except (ArithmeticError, LookupError, TypeError) as error:
         raise MachineError(
             f"the timing of {name} can't be computed: {error!r}", where=row.where
         ) from error
     unit = _unit(machine, instruction, row.unit)
-    pipes = machine.pipes if row.one_pipe else 1
+    pipes = machine.pipes if one_pipe else 1
     one_of_several = machine.vector.pipes_take_turns and unit in ARITHMETIC_UNITS
     turns = machine.pipes // pipes if one_of_several else 1
     return Timing(unit, max(1, occupancy), max(1, latency), row.chains, pipes, turns)
@@ -186,9 +187,14 @@ def _row(machine: Machine, instruction: Instruction) -> _Row:
         occupancy=compile_formula(own.occupancy or default.occupancy)[0],
         latency=compile_formula(own.latency or default.latency)[0],
         chains=bool(own.chains),
-        one_pipe=bool(own.one_pipe),
+        one_pipe=compile_formula(_condition(own.one_pipe))[0],
         where=own.where,
     )
+
+
+def _condition(value: bool | str | None) -> str:
+    """A truth value of a machine file as a formula; formulas are themselves."""
+    return value if isinstance(value, str) else str(int(bool(value)))
 
 
 def _replaced(old: Override, new: Override) -> Override:
