@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,34 +19,48 @@ from oxegg.rules.pattern import Constant, Pattern, apply, constant
 Array = npt.NDArray[np.float64]
 
 
-def fit(
-    function: Callable[[Array], Array],
-    low: float,
-    high: float,
-    terms: int,
-    importance: Callable[[Array], Array] = np.ones_like,
-) -> list[float]:
-    """Coefficients c with sum c_i x^i (i < ``terms``) close to ``function`` on [low, high].
+@dataclass(frozen=True)
+class Fit:
+    """A polynomial to be found: c with sum c_i x^i (i < ``terms``) close to ``function``.
 
-    The maximum of |error| times ``importance`` (of x) is made small.
+    The maximum of |error| times ``importance`` (of x) on [``low``, ``high``] is made small;
+    ``leading`` coefficients of lower powers are given and stand before those found.
     """
-    nodes = 60 * terms
-    angles = (np.arange(nodes) + 0.5) * np.pi / nodes
-    x = (low + high) / 2 + (high - low) / 2 * np.cos(angles)
-    factor = importance(x)
-    basis = np.cos(np.outer(angles, np.arange(terms))) * factor[:, None]
-    target = function(x) * factor
-    weights = np.ones(nodes)
-    solution = np.zeros(terms)
-    for _ in range(40):
-        root = np.sqrt(weights)[:, None]
-        solution = np.linalg.lstsq(basis * root, target * root[:, 0], rcond=None)[0]
-        error = np.abs(basis @ solution - target)
-        if error.max() < 4 * np.finfo(np.float64).eps * np.abs(target).max():
-            break  # rounding noise: reweighting it would only lose digits
-        weights *= error / error.max() + 1e-3
-        weights /= weights.sum()
-    return _in_powers([float(c) for c in solution], low, high)
+
+    function: Callable[[Array], Array]
+    low: float
+    high: float
+    terms: int
+    importance: Callable[[Array], Array] = np.ones_like
+    leading: tuple[float, ...] = ()
+
+    def angles(self) -> Array:
+        """Of the Chebyshev nodes, 60 to a term; shape (60 * terms,)."""
+        nodes = 60 * self.terms
+        return (np.arange(nodes) + 0.5) * np.pi / nodes
+
+    def nodes(self) -> Array:
+        """The x on which the fit is made; shape (60 * terms,)."""
+        return (self.low + self.high) / 2 + (self.high - self.low) / 2 * np.cos(self.angles())
+
+    def coefficients(self) -> list[float]:
+        """The leading ones and those found, lowest power first."""
+        x, angles = self.nodes(), self.angles()
+        factor = self.importance(x)
+        basis = np.cos(np.outer(angles, np.arange(self.terms))) * factor[:, None]
+        target = self.function(x) * factor
+        weights = np.ones(len(x))
+        solution = np.zeros(self.terms)
+        for _ in range(40):
+            root = np.sqrt(weights)[:, None]
+            solution = np.linalg.lstsq(basis * root, target * root[:, 0], rcond=None)[0]
+            error = np.abs(basis @ solution - target)
+            if error.max() < 4 * np.finfo(np.float64).eps * np.abs(target).max():
+                break  # rounding noise: reweighting it would only lose digits
+            weights *= error / error.max() + 1e-3
+            weights /= weights.sum()
+        found = _in_powers([float(c) for c in solution], self.low, self.high)
+        return [*self.leading, *found]
 
 
 def _in_powers(chebyshev: list[float], low: float, high: float) -> list[float]:
@@ -95,8 +109,7 @@ def split(value: Fraction, parts: int, kept_bits: int) -> list[Constant]:
     return [*constants, constant(float(rest))]
 
 
-@cache
-def exp_coefficients(degree: int, exact: int) -> tuple[float, ...]:
+def exp_fit(degree: int, exact: int) -> Fit:
     """e^r on |r| <= ln(2)/2 as 1 + c1 r + c2 r^2 + ...: the c's, the first ``exact`` as in Taylor.
 
     Coefficients that are 1 and 1/2 exactly keep the rounding errors of the rest small (float64);
@@ -116,5 +129,5 @@ def exp_coefficients(degree: int, exact: int) -> tuple[float, ...]:
     def weight(r: Array) -> Array:
         return np.abs(r) ** (exact + 1)
 
-    taylor = [1 / math.factorial(k) for k in range(1, exact + 1)]
-    return (*taylor, *fit(rest, -half, half, degree - exact, weight))
+    taylor = tuple(1 / math.factorial(k) for k in range(1, exact + 1))
+    return Fit(rest, -half, half, degree - exact, weight, taylor)

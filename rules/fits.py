@@ -1,22 +1,22 @@
 """The fits behind the elementary functions, and the file that their coefficients are kept in.
 
 Coefficients are part of a rule, and evidence for a rule holds for these very bits; a fit computed
-anew could differ in its last digit from one linear-algebra library to the next. So they are
-computed once, by ``python -m oxegg.rules.fits``, and kept in ``coefficients.json``; a test fits
-them again and compares.
+anew differs from one linear-algebra library to the next: in the last digit of the polynomial's values,
+in more digits of the coefficients of high powers. So they are computed once, by
+``python -m oxegg.rules.fits``, and kept in ``coefficients.json``; a test fits them again and compares values.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from oxegg.rules.approximation import Array, exp_coefficients, fit
+from oxegg.rules.approximation import Array, Fit, exp_fit
 
 FILE = Path(__file__).with_name("coefficients.json")
 EXP_LIMIT = math.log(2) / 2 * 1.001
@@ -30,7 +30,9 @@ ERF_BORDER, ERF_TOP = 0.9, 4.2
 def coefficients(name: str) -> tuple[float, ...]:
     """Of the polynomial ``name`` (such as ``log.f32``), lowest power first."""
     kept = _kept()
-    return tuple(kept[name] if name in kept else FITS[name]())  # a new one isn't in the file yet
+    return tuple(
+        kept[name] if name in kept else FITS[name].coefficients()
+    )  # a new one isn't in the file yet
 
 
 @cache
@@ -83,28 +85,28 @@ def _factorial(n: int) -> np.longdouble:
     return np.longdouble(np.prod(np.arange(1, n + 1, dtype=np.longdouble)))
 
 
-FITS: dict[str, Callable[[], list[float]]] = {
-    "exp.f32": lambda: list(exp_coefficients(5, 0)),
-    "exp.f64": lambda: list(exp_coefficients(12, 2)),
-    "expm1.f32": lambda: fit(_expm1_tail, -EXP_LIMIT, EXP_LIMIT, 5),
-    "expm1.f64": lambda: fit(_expm1_tail, -EXP_LIMIT, EXP_LIMIT, 12),
-    "log.f32": lambda: fit(_log_tail, LOG_LOW, LOG_HIGH, 9),
-    "log.f64": lambda: fit(_log_tail, LOG_LOW, LOG_HIGH, 20),
-    "sin.f32": lambda: fit(_sin_tail, 0, SINE_LIMIT, 4),
-    "sin.f64": lambda: fit(_sin_tail, 0, SINE_LIMIT, 8),
-    "cos.f32": lambda: fit(_cos_tail, 0, SINE_LIMIT, 4),
-    "cos.f64": lambda: fit(_cos_tail, 0, SINE_LIMIT, 8),
-    "tanh.f32": lambda: fit(_tanh_tail, 1e-5, TANH_BORDER["f32"] ** 2, 5),
-    "tanh.f64": lambda: fit(_tanh_tail, 1e-5, TANH_BORDER["f64"] ** 2, 12),
-    "erf-near.f32": lambda: fit(_erf_ratio, 1e-6, ERF_BORDER**2, 7),
-    "erf-far.f32": lambda: fit(_log_erfc, ERF_BORDER, ERF_TOP, 10),
+FITS: Mapping[str, Fit] = {
+    "exp.f32": exp_fit(5, 0),
+    "exp.f64": exp_fit(12, 2),
+    "expm1.f32": Fit(_expm1_tail, -EXP_LIMIT, EXP_LIMIT, 5),
+    "expm1.f64": Fit(_expm1_tail, -EXP_LIMIT, EXP_LIMIT, 12),
+    "log.f32": Fit(_log_tail, LOG_LOW, LOG_HIGH, 9),
+    "log.f64": Fit(_log_tail, LOG_LOW, LOG_HIGH, 20),
+    "sin.f32": Fit(_sin_tail, 0, SINE_LIMIT, 4),
+    "sin.f64": Fit(_sin_tail, 0, SINE_LIMIT, 8),
+    "cos.f32": Fit(_cos_tail, 0, SINE_LIMIT, 4),
+    "cos.f64": Fit(_cos_tail, 0, SINE_LIMIT, 8),
+    "tanh.f32": Fit(_tanh_tail, 1e-5, TANH_BORDER["f32"] ** 2, 5),
+    "tanh.f64": Fit(_tanh_tail, 1e-5, TANH_BORDER["f64"] ** 2, 12),
+    "erf-near.f32": Fit(_erf_ratio, 1e-6, ERF_BORDER**2, 7),
+    "erf-far.f32": Fit(_log_erfc, ERF_BORDER, ERF_TOP, 10),
 }
 """Each polynomial: what is fitted, where, and with how many terms."""
 
 
 def write() -> None:
     """Fit everything again and keep it."""
-    rows = {name: compute() for name, compute in FITS.items()}
+    rows = {name: found.coefficients() for name, found in FITS.items()}
     FILE.write_text(json.dumps(rows, indent=1) + "\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.polynomial.polynomial import polyval
 
 from oxegg.ir.types import ElementType
 from oxegg.rule_lab.accuracy import accuracy, states_accuracy
@@ -26,6 +27,15 @@ def test_error_is_as_stated(rule: Rule, type_: ElementType) -> None:
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_kept_coefficients_are_those_of_the_fit(name: str) -> None:
-    """Up to what another linear-algebra library may round differently."""
-    np.testing.assert_allclose(coefficients(name), FITS[name](), rtol=1e-4)
+def test_kept_polynomial_is_the_fit(name: str) -> None:
+    """Values, not coefficients: linear-algebra libraries round these differently.
+
+    Those of high powers hardly matter to values and differ in all digits.
+    """
+    fit = FITS[name]
+    x = fit.nodes()
+    free = len(fit.leading)
+    kept, found = (polyval(x, c[free:]) for c in (coefficients(name), fit.coefficients()))
+    importance = fit.importance(x)
+    scale = np.abs(kept * importance).max()
+    assert np.abs((kept - found) * importance).max() <= 1e-13 * scale
