@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from oxegg.errors import ExtractionError
+from oxegg.extraction.collector import paused_collector
 from oxegg.extraction.problem import Problem
 
 _Record = dict[str, Any]
@@ -38,6 +39,7 @@ def load(path: str | Path) -> Problem:
         raise ExtractionError(error.message, where=str(path), hint=error.hint) from None
 
 
+@paused_collector()
 def parse(text: str) -> Problem:
     """The extraction problem in an egraph-serialize JSON text."""
     try:

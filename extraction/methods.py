@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from oxegg.errors import ExtractionError
 from oxegg.extraction.bounds import quick_bound
+from oxegg.extraction.collector import paused_collector
 from oxegg.extraction.greedy_dag import shared_trees
 from oxegg.extraction.problem import Problem
 from oxegg.extraction.solution import Solution, cheaper, conclude, evaluate, meets
@@ -16,6 +17,7 @@ from oxegg.extraction.tree import cheapest_trees
 Method = Literal["tree", "dag", "exact"]
 
 
+@paused_collector()
 def extract(
     problem: Problem, method: Method = "exact", *, seconds: float = 10.0, seed: int = 0
 ) -> Solution:

@@ -58,3 +58,15 @@ def overlapping(seed: int) -> Problem:
     for need in range(40):
         nodes += [Node("by", need, (("s", s),), 1) for s in random.sample(range(20), 3)]
     return Problem.of(nodes, ["root"])
+
+
+def interleaved(seed: int) -> Problem:
+    """120 classes in a row whose options need one or two of the next twelve: much is shared."""
+    random = Random(seed)
+    nodes: list[Node] = []
+    for eclass in range(120):
+        for _ in range(random.choice([1, 1, 2, 3])):
+            steps = [random.randint(1, 12) for _ in range(random.randint(1, 2))]
+            children = [min(119, eclass + step) for step in steps] if eclass < 108 else []
+            nodes.append(Node("n", eclass, children, random.randint(1, 3)))
+    return Problem.of(nodes, [0, 1])
