@@ -34,7 +34,7 @@ ValueKind = Literal[
     "tile load",
     "tile product",  # sum over ``axis`` of products of two input tiles: ``form`` is the instruction
     "tile sum",  # sum over ``axis`` of accumulators
-    "tile operation",  # ``form`` is the instruction
+    "tile operation",  # ``form`` is the instruction, ``bits`` what its scalar register holds
     "bank",  # an input that lies in near-memory banks
     "bank start",  # the first array of a chain of near-memory commands
     "bank operation",  # two operands, the second from the banks: ``form`` is the instruction

@@ -107,6 +107,13 @@ for power in range(1, 9):
          types=[t for t in INTEGERS if power < t.bits - t.is_signed],
          doc="modulo a power of two is a mask")  # fmt: skip
 
+# Quantized layers: ReLU commutes with a shift that rounds, so that it can be done on the wide sums.
+for shift in range(1, 25):
+    half = constant(1 << shift >> 1)
+    rule(f"relu-before-shift-{shift}", apply("max", (x + half) >> constant(shift), constant(0)),
+         apply("max", (apply("max", x, constant(0)) + half) >> constant(shift), constant(0)),
+         kind="exact", types=(I32,), doc=f"(x + {1 << shift >> 1}) >> {shift} is 0 or less for x < 0")  # fmt: skip
+
 rule("unsigned-floor-divide", apply("floor_divide", x, y),
      apply("select", apply("eq", y, constant(0)), constant(0), apply("quotient", x, y)),
      kind="exact", types=UNSIGNED, doc="unsigned quotients round down already")  # fmt: skip

@@ -40,17 +40,22 @@ class TileProduct:
 class TileOperation:
     """One instruction on the elements of an accumulator, ``x`` in ``pattern``.
 
-    The result is another accumulator, or, where it is ``narrow``, an input tile.
+    The result is another accumulator, or, where it is ``narrow``, an input tile. ``scalar`` is
+    what the instruction's scalar register holds, for those that read one. The pattern is what the
+    instruction does for x in ``among`` (least, largest), where that is stated.
     """
 
     instruction: str
     pattern: Pattern
     type: ElementType
     narrow: bool = False
+    scalar: int | None = None
+    among: tuple[int, int] | None = None
+    variant: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.instruction}/{self.type}"
+        return f"{self.instruction}/{self.type}{self.variant}"
 
 
 # How a record's semantics write the value of an element, and the element's type.
@@ -91,9 +96,36 @@ def _products() -> Iterator[TileProduct]:
 
 PRODUCTS: dict[str, TileProduct] = {row.key: row for row in _products()}
 
+SHIFTS = range(25)
+"""By how much sums are shifted right on their way to 8 bits."""
+
+
+def _requantizations() -> Iterator[TileOperation]:
+    """Sums shifted right with rounding (half up), clipped to 8 bits; multiplier 1, zero point 0.
+
+    The instruction computes in 64 bits, the pattern in 32: no x may be so large that adding half a
+    unit wraps around. Of sums that aren't negative the lower clip may be at 0, or absent.
+    """
+    for shift in SHIFTS:
+        half = 1 << shift >> 1
+        sums = apply("add", x, Constant(half), of=I32)
+        shifted = apply("shr", sums, Constant(shift), of=I32) if shift else x
+        largest = I32.maximum - half
+        for variant, low, least in (("", I8.minimum, I32.minimum), ("/from-0", 0, 0), ("/above-0", None, 0)):
+            if shift and low is None:
+                continue
+            raised = shifted if low is None else apply("max", shifted, Constant(low), of=I32)
+            clipped = apply("min", raised, Constant(I8.maximum), of=I32)
+            yield TileOperation(
+                "ox.trq.b", convert(clipped, I32, I8), I8, narrow=True, scalar=1 | shift << 32,
+                among=(int(least), int(largest)), variant=f"/{shift}{variant}",
+            )  # fmt: skip
+
+
 OPERATIONS: dict[str, TileOperation] = {
     row.key: row
     for row in (
+        *_requantizations(),
         TileOperation("ox.trelu.w", apply("max", x, Constant(0), of=I32), I32),
         TileOperation("ox.trelu.s", apply("maxnum", x, Constant(0.0), of=F32), F32),
         TileOperation("ox.tcvt.s.w", convert(x, I32, F32), F32),

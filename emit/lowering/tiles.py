@@ -129,7 +129,8 @@ class Tiles:
             target = self._take((id(value), restrict(value, combo)), "n")
         else:
             target = self._allocate(value, combo)
-        self._emit(value.form, target, source, tile=self._shape(value, combo))
+        scalar = (self.emitter.integer(value.bits),) if value.bits else ()
+        self._emit(value.form, target, source, *scalar, tile=self._shape(value, combo))
 
     def store(self, value: Value, combo: Combo) -> None:
         (source,) = value.operands

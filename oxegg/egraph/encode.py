@@ -10,8 +10,9 @@ from oxegg.egraph.views import as_read, index_value, pushed, with_own_axes
 from oxegg.errors import LoweringError
 from oxegg.ir.affine import Affine, Axis
 from oxegg.ir.operations import OPERATIONS
+from oxegg.ir.ranges import integer_ranges, whole_range
 from oxegg.ir.term import Kernel, Term, iota, pointwise, topological
-from oxegg.ir.types import BOOL, U8, U16, U32, ElementType, bits_to_value
+from oxegg.ir.types import BOOL, I32, U8, U16, U32, ElementType, bits_to_value
 
 MAX_AXES = 62  # one bit each in a signed 64-bit integer
 MAX_CONCATS, MAX_PARTS = 998, 1000  # layout codes have three decimal digits for each
@@ -72,7 +73,17 @@ def encode(kernel: Kernel) -> Encoding:
         if value.type is BOOL:
             value = pointwise("convert", value, to=U8)
         encoding.roots.append(_encode(encoding, value))
+    _bounds(encoding)
     return encoding
+
+
+def _bounds(encoding: Encoding) -> None:
+    """Bounds of the sums that tiles may hold, where not every number of the type can occur."""
+    for key, found in integer_ranges(encoding.held).items():
+        term = encoding.held[encoding.ids[key]] if key in encoding.ids else None
+        if term is not None and term.type is I32 and found != whole_range(I32):
+            for name, bound in zip(("low", "high"), found, strict=True):
+                encoding.forms.append(f"(set ({name} (Id {encoding.ids[key]})) {bound})")
 
 
 def _encode(encoding: Encoding, root: Term) -> int:

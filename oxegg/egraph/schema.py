@@ -2,7 +2,8 @@
 
 Element types are part of an operator's name (``add.f32``), so a rule instance matches one type.
 ``free`` is the bit set of axes that a value depends on; equal terms depend only on the axes
-that both depend on, so its merge is intersection. ``At(t, c, space)`` asks for value ``t`` with
+that both depend on, so its merge is intersection. ``low`` and ``high`` are bounds of integers, where
+they are known better than by the type. ``At(t, c, space)`` asks for value ``t`` with
 one element per lane of axis ``c - 1`` (``c = 0``: one scalar at a time) in a vector register
 (``v``), mask register (``m``) or scalar register (``s``); tiles have two axes (tile_rules.py);
 banks hold whole arrays (near_memory_rules.py).
@@ -31,6 +32,7 @@ DECLARATIONS = """
 (constructor Cat (i64 TL) T) (constructor Fold (i64 TL) T)
 (function free (T) i64 :merge (& old new))
 (function viewmask (i64) i64 :no-merge) (function viewadd (i64) i64 :no-merge)
+(function low (T) i64 :merge (max old new)) (function high (T) i64 :merge (min old new))
 (relation Material (T))
 (relation Lane (i64 i64))
 

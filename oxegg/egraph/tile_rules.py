@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from oxegg.egraph.rule_text import match_text, operator_key, pattern_keys
-from oxegg.ir.types import ElementType
+from oxegg.ir.types import I32, ElementType
 from oxegg.rules.tensor_engine import (
     ACCUMULATOR_TYPES,
     OPERATIONS,
@@ -34,6 +34,11 @@ def tile_axes(code: int) -> tuple[int, int]:
 DECLARATIONS = """
 (relation Tiled (T i64)) (relation TiledNarrow (T i64))
 (relation Factors (T String i64 T T)) (relation Product (T i64 String i64 T T))
+"""
+
+_BOUNDS = """
+(rule ((= e (P2 "max.i32" x (Const b "i32"))) (= h (high x)) (< b 2147483648))
+      ((set (low e) b) (set (high e) (max h b))) :ruleset analysis)
 """
 
 _TRANSFERS = """
@@ -72,7 +77,7 @@ def tile_texts(operators: set[str], reorder: bool) -> list[str]:
     ]
     if not texts:
         return []
-    texts.append(_TRANSFERS)
+    texts += [_TRANSFERS, _BOUNDS]
     for type_ in ACCUMULATOR_TYPES:
         if reorder or not type_.is_float:
             texts += _sum_texts(type_)
@@ -121,6 +126,10 @@ def _sum_texts(type_: ElementType) -> Iterator[str]:
 
 def _operation_texts(row: TileOperation) -> Iterator[str]:
     matched = f"(= t {match_text(row.pattern, row.type, row.type)}) (Tiled p_x c)"
+    if row.among is not None:
+        least, largest = row.among
+        matched += f" (= lo (low p_x)) (<= {least} lo)" if least > I32.minimum else ""
+        matched += f" (= hi (high p_x)) (<= hi {largest})" if largest < I32.maximum else ""
     fact, space = ("TiledNarrow", "n") if row.narrow else ("Tiled", "a")
     yield f'(rule ({matched}) (({fact} t c)) :ruleset physical :name "tiled {row.key}")'
     yield (

@@ -211,7 +211,8 @@ class _ReadBack:
         return self.make(node, "tile sum", axis=axis, name="add")
 
     def tile_operation(self, node: PhysicalNode) -> Value:
-        return self.make(node, "tile operation", form=OPERATIONS[node.attributes[0]].instruction)
+        row = OPERATIONS[node.attributes[0]]
+        return self.make(node, "tile operation", form=row.instruction, bits=row.scalar or 0)
 
     def tile_load(self, node: PhysicalNode) -> Value:
         return self.make(node, "tile load", access=self._memory(node.children[0]))
