@@ -19,7 +19,7 @@ from oxegg.extraction.reduction.lift import greedy_selection, lift, split
 from oxegg.extraction.reduction.residual import Outcome, Residual, Selection, total
 from oxegg.extraction.reduction.rules import drop_unbuildable, drop_unreachable
 from oxegg.extraction.scaling import IntegerCosts, integer_costs
-from oxegg.extraction.solution import cheaper, evaluate, restrict
+from oxegg.extraction.solution import cheaper, evaluate, meets, restrict
 
 
 def prove(
@@ -43,11 +43,13 @@ def prove(
     else:
         tidy(residual)
         best = _try_at_once(problem, residual, integers, best, deadline, seed)
-        if residual.lower < residual.upper and not residual.hopeless:
+        if not _closed(problem, residual, integers, best):
             best = _with_sharing(problem, residual, integers, best)
             best = _shrink(problem, residual, integers, best, deadline)
-    if residual.hopeless or residual.lower >= residual.upper:
+    if residual.hopeless:
         return best, integers.bound(residual.upper)
+    if _closed(problem, residual, integers, best):
+        return best, integers.bound(min(residual.lower, residual.upper))
     if time.perf_counter() >= deadline:
         return best, integers.bound(max(residual.lower, residual.floor()))
     for stage in _STAGES:
@@ -60,9 +62,18 @@ def prove(
         selection, bound = _solve_parts(residual, deadline, stage.solvers, seed)
         residual.lower = max(residual.lower, min(bound, residual.upper))
         best = _accept(problem, residual, integers, best, selection)
-        if residual.lower >= residual.upper:
+        if _closed(problem, residual, integers, best):
             break
     return best, integers.bound(min(residual.lower, residual.upper))
+
+
+def _closed(
+    problem: Problem, residual: Residual, integers: IntegerCosts, best: Mapping[int, int]
+) -> bool:
+    """True when nothing is left to prove: the bound meets the cost as far as doubles can tell."""
+    if residual.hopeless or residual.lower >= residual.upper:
+        return True
+    return meets(integers.bound(residual.lower), evaluate(problem, best))
 
 
 def _try_at_once(

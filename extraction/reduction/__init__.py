@@ -18,6 +18,8 @@ from oxegg.extraction.reduction.rules import (
 
 __all__ = ["Option", "Residual", "reduce", "tidy"]
 
+_WIDEST = 64
+
 
 def reduce(residual: Residual, deadline: float) -> None:
     """Apply all rules in place until options stop going, or until ``deadline``.
@@ -27,6 +29,11 @@ def reduce(residual: Residual, deadline: float) -> None:
     """
     before = math.inf
     _clean(residual)
+    if not residual.hopeless:
+        # Must-sets are quadratic in classes, so what is easily inlined goes first.
+        while time.perf_counter() < deadline and inline(residual, deadline, widest=_WIDEST):
+            pass
+        _clean(residual)
     while (
         residual.options
         and not residual.hopeless

@@ -119,11 +119,12 @@ def take_free_leaves(residual: Residual) -> None:
                 options[index] = option.without(settled)
 
 
-def inline(residual: Residual, deadline: float) -> bool:
+def inline(residual: Residual, deadline: float, *, widest: int = 2**62) -> bool:
     """Replace classes by their options inside their users where that does not grow the whole.
 
     Two cases: a single free option, whose children the users take over; and all uses in one class,
     where each use is multiplied out (the class is then needed at most once). Stops at ``deadline``.
+    Users with more than ``widest`` options stay as they are: each class inlined there copies them.
     Returns whether there was anything to inline: what it leaves may be worth another pass.
     """
     users = residual.users()
@@ -135,14 +136,18 @@ def inline(residual: Residual, deadline: float) -> bool:
         options = residual.options[eclass]
         if eclass in residual.roots or eclass in above or not above:
             continue
+        if any(len(residual.options[user]) > widest for user in above):
+            continue
         if not _worth_inlining(residual, eclass, above):
             continue
         for user in above:
-            residual.options[user] = [
-                merged
-                for option in residual.options[user]
-                for merged in _multiplied(user, option, eclass, options)
-            ]
+            merged: list[Option] = []
+            for option in residual.options[user]:
+                if eclass in option.children:
+                    merged += _multiplied(user, option, eclass, options)
+                else:
+                    merged.append(option)
+            residual.options[user] = merged
         # From here on `users` may hold a class too many, which only makes this rule more timid.
         for option in options:
             for child in option.children:
@@ -158,6 +163,10 @@ def _worth_inlining(residual: Residual, eclass: int, above: set[int]) -> bool:
     free = len(options) == 1 and not any(options[0].cost)
     if not free and len(above) > 1:
         return False
+    if len(options) > 1 and any(
+        user in residual.roots and len(residual.options[user]) == 1 for user in above
+    ):
+        return False  # a root with one option is settled soon, as long as it has one
     uses = 0
     for user in above:
         for option in residual.options[user]:
@@ -169,8 +178,6 @@ def _worth_inlining(residual: Residual, eclass: int, above: set[int]) -> bool:
 
 
 def _multiplied(user: int, option: Option, eclass: int, inner: list[Option]) -> list[Option]:
-    if eclass not in option.children:
-        return [option]
     outer = option.children - {eclass}
     return [
         Option(add(option.cost, each.cost), outer | each.children, option.picks + each.picks)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import math
 
+import numpy as np
 import pytest
 
-from oxegg.extraction import Problem, answer_set, extract, methods
+from oxegg.extraction import Node, Problem, answer_set, extract, integer_program, methods, reduction
 from oxegg.extraction.reduction import Residual, tidy
 from oxegg.extraction.scaling import integer_costs
 from tests.extraction.graphs import interleaved, overlapping
@@ -34,3 +36,39 @@ def test_the_garbage_collector_rests_during_an_extraction(monkeypatch: pytest.Mo
     extract(overlapping(0), "exact")
     assert enabled == [False]
     assert gc.isenabled()
+
+
+def test_a_bound_that_meets_the_cost_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Weights of 32 bits round irrational costs, by far less than what the tolerance allows here.
+    plain = overlapping(0)
+    costs = [math.sqrt(cost) for cost in plain.node_cost]
+    costs[0] = 10_000 * math.pi
+    problem = plain.with_costs(np.array(costs)[:, None], levels=(0,))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("nothing is left to prove")
+
+    monkeypatch.setattr(integer_program, "solve", refuse)
+    assert extract(problem, "exact").status == "optimal"
+
+
+def test_must_sets_see_a_graph_whose_chains_are_inlined(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each class is dear, or cheap by way of the next, and used in one place.
+    chain = 2000
+    dear = [Node("dear", i, (), 2.0 * (chain - i)) for i in range(chain)]
+    cheap = [Node("cheap", i, (i + 1,), 1) for i in range(chain - 1)]
+    problem = Problem.of(dear + cheap, [0])
+    residual = Residual.of(problem, integer_costs(problem, chain + 1).costs, chain + 2)
+    prune = reduction.prune
+    classes: list[int] = []
+    widths: list[int] = []
+
+    def record(residual: Residual, deadline: float) -> None:
+        classes.append(len(residual.options))
+        widths.append(max(map(len, residual.options.values())))
+        prune(residual, deadline)
+
+    monkeypatch.setattr(reduction, "prune", record)
+    reduction.reduce(residual, math.inf)
+    assert max(classes) < chain / 20
+    assert widths[0] < 100  # inlining copies the options of the user: wide ones take quadratic time
