@@ -10,6 +10,7 @@ from typing import Any
 from oxegg.costmodels import Machine
 from oxegg.emit.constants import materialize_constant
 from oxegg.emit.lowering.ties import TiedOperation
+from oxegg.emit.lowering.tile_file import TileFile
 from oxegg.emit.physical import Buffer, Value
 from oxegg.emit.program import (
     ZERO,
@@ -84,6 +85,7 @@ class Emitter:
         self.written: set[str] = set()  # buffers that the stage stores into
         self.fixed_offsets: set[str] = set()  # buffers whose accesses share one stride pattern
         self._numbers: dict[Bank, int] = {"x": 1, "f": 1, "v": 1}
+        self.tile_file = TileFile()
         self._labels = 0
         self._constants: dict[tuple[Any, ...], Register] = {}
 

@@ -22,6 +22,7 @@ from oxegg.emit.lowering.near_memory import (
 from oxegg.emit.lowering.scalar import normalize
 from oxegg.emit.lowering.staging import STAGING, lower_staged, staging_bytes
 from oxegg.emit.lowering.ties import resolve
+from oxegg.emit.lowering.tile_file import TileFile
 from oxegg.emit.lowering.tile_shapes import with_shapes
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
@@ -54,6 +55,8 @@ def lower(
     for fusion, group in itertools.groupby(stages, key=lambda pair: pair[0].fusion):
         parts = list(group)
         copies.wait_for(stage for stage, _ in parts)
+        if fusion is not None:
+            emitter.tile_file = TileFile()  # a loop's body begins, and later it ends
 
         def lower_parts(parts: Sequence[tuple[Stage, Nest]] = parts) -> None:
             for stage, nest in parts:
@@ -63,6 +66,7 @@ def lower(
             lower_parts()
         else:
             lower_fused(emitter, fusion, lower_parts)
+            emitter.tile_file = TileFile()
     return Program(physical.name, tuple(arguments), resolve(emitter.body))
 
 
@@ -79,7 +83,8 @@ def _lower_stage(
         lower_staged(emitter, stage, nest)
     else:
         StageLowering(emitter, nest, stage.stores).level(build(stage.stores, nest.order))
-    shaped = with_shapes(emitter.body, emitter.integer)
+    file = emitter.tile_file
+    shaped, file.shape = with_shapes(emitter.body, file.shape, emitter.integer)
     emitter.body = [*body, *emitter.prologue, *shaped]
 
 

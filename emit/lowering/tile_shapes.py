@@ -14,17 +14,17 @@ Integer = Callable[[int], Register]
 """Gives a register that holds a number."""
 
 UNKNOWN: TileShape = (0, 0, 0)
+"""Nothing is known of the shape: each of its numbers is set before it is needed."""
 _SETTERS = ("ox.tset.m", "ox.tset.n", "ox.tset.k")
 
 
-def with_shapes(body: list[Operation | Loop], integer: Integer) -> list[Operation | Loop]:
-    """``body`` with the shapes set that its tile instructions ask for."""
-    return _inserted(body, UNKNOWN, integer)[0]
-
-
-def _inserted(
+def with_shapes(
     body: list[Operation | Loop], shape: TileShape, integer: Integer
 ) -> tuple[list[Operation | Loop], TileShape]:
+    """``body`` with the shapes set that its tile instructions ask for, and the shape behind it.
+
+    ``shape`` is set already.
+    """
     result: list[Operation | Loop] = []
     for item in body:
         if isinstance(item, Loop):
@@ -43,11 +43,11 @@ def _loop(
 ) -> tuple[list[Operation], Loop, TileShape]:
     """What to set before a loop, the loop, and the shape behind it."""
     before, shape = _changes(shape, _first(loop.body), integer)
-    body, end = _inserted(loop.body, shape, integer)
+    body, end = with_shapes(loop.body, shape, integer)
     if end != shape:
         kept = tuple(a if a == b else 0 for a, b in zip(shape, end, strict=True))
         assert len(kept) == 3
-        body, end = _inserted(loop.body, kept, integer)
+        body, end = with_shapes(loop.body, kept, integer)
     return before, Loop(loop.label, loop.trips, body), end
 
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 
 from oxegg.emit.lowering import addresses
 from oxegg.emit.lowering.emitter import Combo, Emitter, restrict
+from oxegg.emit.lowering.tile_file import INPUT_TILES
 from oxegg.emit.physical import Access, Value
 from oxegg.emit.program import MemoryRef, Operation, Register, TileShape
 from oxegg.errors import EmitError
 from oxegg.ir.affine import Axis
 
-INPUT_TILES = range(8)
-ACCUMULATORS = range(16, 20)
 _WIDTH_LETTERS = {1: "b", 2: "h", 4: "w"}
 Instance = tuple[int, Combo]
 
@@ -37,9 +36,9 @@ class Tiles:
     def __init__(self, emitter: Emitter, uses: Mapping[int, int]) -> None:
         self.emitter, self._uses = emitter, uses
         self._levels = [_Level()]
-        self._free = list(ACCUMULATORS)
+        self._free = list(emitter.tile_file.accumulators)
         self._inputs: dict[tuple[Instance, str], int] = {}
-        self._least_recent = list(INPUT_TILES)
+        self._least_recent = emitter.tile_file.inputs
         self._sums: dict[int, Value] = {}
 
     # levels
@@ -56,7 +55,7 @@ class Tiles:
 
     def _forget(self) -> None:
         self._inputs.clear()
-        self._least_recent = list(INPUT_TILES)
+        self._least_recent[:] = INPUT_TILES
 
     # accumulators
 
@@ -93,6 +92,9 @@ class Tiles:
         if not self._free:
             raise EmitError("the block needs more accumulators than there are")
         register = self._free.pop(0)
+        order = self.emitter.tile_file.accumulators
+        order.remove(register)
+        order.append(register)
         self._levels[-1].taken.append(register)
         self._define(value, combo, register)
         return register

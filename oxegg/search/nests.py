@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from oxegg.costmodels import Machine
 from oxegg.emit.backend import schedulable_registers
 from oxegg.emit.lowering.program import lower
-from oxegg.emit.lowering.tiles import ACCUMULATORS
+from oxegg.emit.lowering.tile_file import ACCUMULATORS
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import PhysicalProgram, Value, walk
 from oxegg.emit.program import Loop, Operation, Program, operations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from oxegg.emit.lowering.rotation import rotated
-from oxegg.emit.lowering.tile_shapes import with_shapes
+from oxegg.emit.lowering.tile_shapes import UNKNOWN, with_shapes
 from oxegg.emit.program import Loop, MemoryRef, Operation, Register, TileShape
 
 FULL, RAGGED = (16, 16, 64), (16, 3, 64)
@@ -25,14 +25,18 @@ def _names(body: list[Operation | Loop]) -> list[str]:
 
 
 def test_a_shape_is_set_once_before_a_loop_that_keeps_it() -> None:
-    body = with_shapes([Loop("l", 4, [_multiply(FULL), _multiply(FULL)])], _integer)
+    loop = Loop("l", 4, [_multiply(FULL), _multiply(FULL)])
+    body, end = with_shapes([loop], UNKNOWN, _integer)
+    assert end == FULL
     assert _names(body) == ["ox.tset.m", "ox.tset.n", "ox.tset.k", "loop"]
     assert isinstance(body[-1], Loop)
     assert _names(body[-1].body) == ["ox.mm.ss", "ox.mm.ss"]
 
 
 def test_a_shape_that_changes_in_a_loop_is_set_in_every_iteration() -> None:
-    body = with_shapes([Loop("l", 4, [_multiply(FULL), _multiply(RAGGED)])], _integer)
+    both: list[Operation | Loop] = [_multiply(FULL), _multiply(RAGGED)]
+    body, end = with_shapes([Loop("l", 4, both)], UNKNOWN, _integer)
+    assert end == RAGGED
     loop = body[-1]
     assert isinstance(loop, Loop)
     inside = _names(loop.body)
@@ -40,9 +44,13 @@ def test_a_shape_that_changes_in_a_loop_is_set_in_every_iteration() -> None:
 
 
 def test_nothing_is_set_for_instructions_that_take_any_shape() -> None:
-    assert _names(with_shapes([Operation("ox.tzero", (16,), tile=(0, 0, 0))], _integer)) == [
-        "ox.tzero"
-    ]
+    body, end = with_shapes([Operation("ox.tzero", (16,), tile=(0, 0, 0))], FULL, _integer)
+    assert (_names(body), end) == (["ox.tzero"], FULL)
+
+
+def test_a_shape_that_is_set_already_is_not_set_again() -> None:
+    body, _ = with_shapes([_multiply(RAGGED)], FULL, _integer)
+    assert _names(body) == ["ox.tset.n", "ox.mm.ss"]
 
 
 def _load(tile: int, buffer: str = "a") -> Operation:

@@ -96,3 +96,16 @@ def _compiled(function: Kernel, shape: tuple[int, int, int]) -> tuple[Any, list[
     rng = np.random.default_rng(5)
     arrays = [rng.integers(-128, 128, s).astype(np.int8) for s in ((m, k), (k, n))]
     return oxegg.compile(kernel, machine="ox-card"), arrays
+
+
+def test_products_one_after_the_other_set_the_shape_once() -> None:
+    def chain(
+        a: Int8[Array, "n=16 n=16"], b: Int8[Array, "n=16 n=16"], c: Int8[Array, "n=16 n=16"]
+    ):
+        return product(np.clip(product(a, b), -128, 127).astype(np.int8), c)
+
+    kernel = oxegg.compile(chain, machine="ox-card")
+    assert kernel.assembly.count("# ox.tset") == 3
+    rng = np.random.default_rng(2)
+    a, b, c = (rng.integers(-128, 128, (16, 16)).astype(np.int8) for _ in range(3))
+    np.testing.assert_array_equal(kernel(a, b, c), chain(a, b, c))
