@@ -267,7 +267,8 @@ class _Space:
         accumulators: int | None = None,
     ) -> Nest:
         unroll = {**self.whole, **{a: c for a, c in copies.items() if c > 1}}
-        closing = max((unroll.get(a, 1) for a in self.reduced), default=1)
+        # Whole sums in one iteration: iterations overlap, and one accumulator takes the fewest.
+        closing = max((unroll.get(a, 1) for a in self.reduced if a not in self.whole), default=1)
         wanted = (min(closing, 4), min(closing, 2), 1) if accumulators is None else (accumulators,)
         ahead = bool(self.tiled)
         nests = [
