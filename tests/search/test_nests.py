@@ -17,8 +17,9 @@ Array = np.ndarray[Any, Any]
 def test_a_short_sum_in_one_iteration_is_a_chain_of_multiply_adds() -> None:
     """Iterations overlap: partial sums would only need additions at the end."""
 
-    def blur(x: Float32[Array, "m=64 n=66"], taps: Float32[Array, "t=3"]):
-        return (sliding_window_view(x, 3, axis=1) * taps).sum(axis=-1)
+    def blur(image: Float32[Array, "m=66 n=66"], taps: Float32[Array, "t=3"]):
+        rows = (sliding_window_view(image, 3, axis=1) * taps).sum(axis=-1)
+        return (sliding_window_view(rows, 3, axis=0) * taps).sum(axis=-1)
 
     compiled = oxegg.compile(blur, machine="ox-card")
     assert compiled.report["correct"] is True
