@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from oxegg.extraction.reduction.residual import Option, Outcome, Residual, Selection
 
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     import clingo
 
 _LARGEST_WEIGHT = 2**31 - 1
+
+
+class Style(NamedTuple):
+    """How the program is written and searched; which one proves more depends on the e-graph.
+
+    ``grounded``: options wait for their children, so only what can be built can be chosen.
+    """
+
+    grounded: bool
+    options: tuple[str, ...]
+
+
+GROUNDED = Style(True, ("--opt-strategy=usc,oll,disjoint,stratify",))
+# Cores that overlap, and variables eliminated first: ahead where costs are large and few.
+FREE = Style(False, ("--opt-strategy=usc,oll,stratify,succinct", "--sat-prepro=2"))
 
 
 def available(residual: Residual) -> bool:
@@ -33,7 +48,12 @@ def available(residual: Residual) -> bool:
 
 
 def solve(
-    residual: Residual, seconds: float, seed: int, *, conflicts: int | None = None
+    residual: Residual,
+    seconds: float,
+    seed: int,
+    *,
+    conflicts: int | None = None,
+    style: Style = GROUNDED,
 ) -> Outcome:
     """Look for a selection cheaper than ``upper`` until ``seconds`` or ``conflicts`` are over.
 
@@ -45,10 +65,10 @@ def solve(
     slack = residual.upper - 1 - residual.paid[0]
     # Weights are 32-bit: dearer ones are divided, rounding down, which keeps bounds valid.
     unit = max(1, -(-slack // _LARGEST_WEIGHT))
-    program, chosen = _program(residual, slack, unit)
+    program, chosen = _program(residual, slack, unit, grounded=style.grounded)
     control = clingo.Control(
         [
-            "--opt-strategy=usc,oll,disjoint,stratify",
+            *style.options,
             f"--opt-mode=opt,{slack // unit}",
             f"--seed={seed}",
             f"--solve-limit={'umax' if conflicts is None else conflicts},umax",
@@ -78,19 +98,20 @@ def solve(
     elif best:
         bound = costs[0]
     else:
-        return Outcome(None, residual.upper)
+        return Outcome(None, residual.upper, exhausted)
     bound = min(residual.paid[0] + bound * unit, residual.upper)
-    return Outcome(best[0] if best else None, bound)
+    return Outcome(best[0] if best else None, bound, exhausted)
 
 
 def _program(
-    residual: Residual, slack: int, unit: int
+    residual: Residual, slack: int, unit: int, *, grounded: bool
 ) -> tuple[str, list[tuple[int, tuple[int, Option]]]]:
     """The program in clasp's text format, and the atom of each option that can be chosen.
 
     ``{chosen(option)} :- built(child)...`` and ``built(class) :- chosen(option)`` for each option
     that is not too dear: only what can be built can be chosen, which keeps unfounded choices out
-    of the search and takes a fraction of the conflicts that a free choice takes.
+    of the search; in most e-graphs it takes a fraction of the conflicts. Not ``grounded``, options
+    are chosen freely, and the children move to the second rule.
     """
     atoms = {eclass: atom for atom, eclass in enumerate(residual.options, 1)}
     chosen: list[tuple[int, tuple[int, Option]]] = []
@@ -107,8 +128,12 @@ def _program(
             chosen.append((atom, (eclass, option)))
             body = [atoms[child] for child in option.children]
             body.sort()
-            lines.append(f"1 1 1 {atom} 0 {' '.join(map(str, (len(body), *body)))}")
-            lines.append(f"1 0 1 {built} 0 1 {atom}")
+            if grounded:
+                lines.append(f"1 1 1 {atom} 0 {' '.join(map(str, (len(body), *body)))}")
+                lines.append(f"1 0 1 {built} 0 1 {atom}")
+            else:
+                lines.append(f"1 1 1 {atom} 0 0")
+                lines.append(f"1 0 1 {built} 0 {' '.join(map(str, (len(body) + 1, atom, *body)))}")
             if cost >= unit:
                 weights.append(f"{atom} {cost // unit}")
     lines += [f"1 0 0 0 1 -{atoms[root]}" for root in sorted(residual.roots)]

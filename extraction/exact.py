@@ -165,14 +165,18 @@ def _solve_parts(
 def _race(
     part: Residual, start: Selection, solvers: Sequence[_Solver], seconds: float, seed: int
 ) -> Outcome:
-    """One solver after the other in equal time; each starts from what is known by then."""
+    """One solver after the other; each starts from what is known by then.
+
+    All but the last one get ``_SHARE`` of the time that is left.
+    """
     deadline = time.perf_counter() + seconds
     best, bound = None, part.floor()
     for index, solver in enumerate(solvers):
-        left = (deadline - time.perf_counter()) / (len(solvers) - index)
+        left = deadline - time.perf_counter()
         if left <= 0 or bound >= part.upper:
             break
-        outcome = solver(part, best or start, left, seed)
+        share = left if index == len(solvers) - 1 else left * _SHARE
+        outcome = solver(part, best or start, share, seed)
         bound = max(bound, outcome.bound)
         if outcome.selection is not None:
             best = outcome.selection
@@ -187,10 +191,24 @@ def _integer_program(part: Residual, start: Selection, seconds: float, seed: int
     return integer_program.solve(part, start, seconds, seed)
 
 
-def _answer_set(part: Residual, start: Selection, seconds: float, seed: int) -> Outcome:
+def _answer_sets(part: Residual, start: Selection, seconds: float, seed: int) -> Outcome:
+    """Both styles in equal time: which one proves more can't be seen early."""
+    best, bound = None, part.floor()
     if not answer_set.available(part):
-        return Outcome(None, part.floor())
-    return answer_set.solve(part, seconds, seed)
+        return Outcome(best, bound)
+    deadline = time.perf_counter() + seconds
+    for share, style in ((0.5, answer_set.FREE), (1.0, answer_set.GROUNDED)):
+        left = deadline - time.perf_counter()
+        if left <= 0:
+            break
+        outcome = answer_set.solve(part, left * share, seed, style=style)
+        bound = max(bound, outcome.bound)
+        if outcome.selection is not None:
+            best = outcome.selection
+            part = replace(part, upper=total(part, best))
+        if outcome.exhausted:
+            break
+    return Outcome(best, min(bound, part.upper))
 
 
 def _short_answer_set(part: Residual, start: Selection, seconds: float, seed: int) -> Outcome:
@@ -222,10 +240,11 @@ _FIRST_WORK = 6_000_000
 _LARGE = 4_000
 _SECOND_WORK = 15_000_000
 _FIRST_SHARE = 0.5
+_SHARE = 0.85
 
 _STAGES = (
     _Stage(patience=0, solvers=(_short_answer_set,)),
-    _Stage(patience=16, solvers=(_answer_set, _integer_program)),
+    _Stage(patience=16, solvers=(_answer_sets, _integer_program)),
 )
 
 

@@ -114,11 +114,12 @@ class Outcome:
     """What a solver found: a selection cheaper than ``upper`` (or None) and a proven bound.
 
     The bound is on the residual's objective, paid part included; it is at most ``upper``, and
-    equal to it when nothing cheaper exists.
+    equal to it when nothing cheaper exists. ``exhausted``: more time would change nothing.
     """
 
     selection: Selection | None
     bound: int
+    exhausted: bool = False
 
 
 def total(residual: Residual, selection: Selection) -> int:

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from oxegg.extraction import Method, Problem, answer_set, extract
+from oxegg.extraction.reduction import Residual
+from oxegg.extraction.reduction.residual import total
+from oxegg.extraction.scaling import integer_costs
 from tests.extraction.graphs import optimum, overlapping, problems
 
 
@@ -79,3 +82,22 @@ def test_solver_without_answer_sets_agrees(seed: int, monkeypatch: pytest.Monkey
     assert both.status == alone.status == "optimal"
     assert both.cost == alone.cost
     assert both.cost < extract(problem, "tree").cost
+
+
+@pytest.mark.parametrize("style", [answer_set.GROUNDED, answer_set.FREE])
+@given(problem=problems())
+@settings(max_examples=100)
+def test_both_styles_of_answer_sets_find_the_optimum(
+    style: answer_set.Style, problem: Problem
+) -> None:
+    best = optimum(problem)
+    above = 1000
+    residual = Residual.of(problem, integer_costs(problem, above).costs, above)
+    outcome = answer_set.solve(residual, 60, seed=0, style=style)
+    assert outcome.exhausted
+    if best == math.inf:
+        assert outcome.selection is None
+        assert outcome.bound == above
+    else:
+        assert outcome.selection is not None
+        assert outcome.bound == total(residual, outcome.selection) == best
