@@ -28,6 +28,11 @@ class Domain(Protocol):
         """Whether integer registers may hold elements, as the bits of floats."""
         ...
 
+    @property
+    def reads_bits(self) -> bool:
+        """Whether the program may load elements as integers, from where floats were stored."""
+        ...
+
     def literal(self, value: Fraction) -> Value:
         """The element that a rational number stands for."""
         ...

@@ -24,6 +24,7 @@ class Arithmetic:
     """A domain with nothing but arithmetic."""
 
     holds_bits = False
+    reads_bits = False
 
     @property
     def name(self) -> str:

@@ -45,6 +45,7 @@ class UninterpretedField(PrimeField):
     """GF(p) with functions."""
 
     holds_bits = True
+    reads_bits: bool = False
 
     @property
     def name(self) -> str:

@@ -40,7 +40,8 @@ def exact(roots: Sequence[Term], inputs: Mapping[str, Array]) -> list[Array]:
     Raises :class:`IRError` for operations without a rational meaning (exp, bit operations ...),
     and for numbers that grow out of hand (a square in a loop doubles their length each time).
     """
-    return _Evaluation(inputs, _exact_constant, _exact_pointwise, _exact_index).run(roots)
+    values = _Evaluation(inputs, _exact_constant, _exact_pointwise, _exact_index).run(roots)
+    return [np.asarray(value) for value in values]  # NumPy makes numbers of arrays without axes
 
 
 def interpret(

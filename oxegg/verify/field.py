@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,15 @@ def field_check(
         verdict = _compare(kernel, run, sources, PrimeField, _exact_residues, seed)
     if verdict.agrees is not None or not computed:
         return verdict
-    free = _compare(kernel, run, computed, UninterpretedField, values, seed)
+    make_field = partial(UninterpretedField, reads_bits=_reads_bits(computed))
+    free = _compare(kernel, run, computed, make_field, values, seed)
     return replace(free, functions=tuple(functions(computed)))
+
+
+def _reads_bits(roots: Sequence[Term]) -> bool:
+    """Whether bits of floats are taken for integers."""
+    casts = (term for term in topological(roots) if term.operator == "bitcast")
+    return any(term.children[0].type.is_float for term in casts)
 
 
 def _compare(

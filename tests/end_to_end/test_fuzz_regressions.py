@@ -17,6 +17,14 @@ TRIALS = {
     "repeated-padding": Trial(
         Sample((("UInt64", "b a"), ("Int8", "b")), (1, 1, 2, 1),
                ((26, 0, 14, 28), (24, 0, 49, 58)), 1), "ox-dc", "real", 600510),
+    # Over a field: a result without axes; floats' bits that a scalar program loads as integers.
+    "no-axes": Trial(
+        Sample((("UInt8", "a b"), ("Float32", "b")), (1, 1, 2, 1), ((28, 10, 28, 0),), 1),
+        "x60", "exact", 12599),
+    "sign-bits": Trial(
+        Sample((("UInt32", "a b"), ("UInt32", "b b")), (1, 2, 2, 1),
+               ((43, 0, 0, 0), (56, 19, 0, 0), (31, 0, 63, 0), (33, 4, 1, 15), (47, 46, 27, 0)),
+               2), "x280", "real", 10559, metamorphic=True),
 }  # fmt: skip
 
 
