@@ -76,7 +76,11 @@ def _separate(stages: Sequence[Stage]) -> None:
 
 
 def _home(stages: Sequence[Stage], store: Value) -> Stage | None:
-    """The last stage, if ``store`` ranges over the same axes and reads nothing that it writes."""
+    """The last stage, if ``store`` ranges over the same axes and reads nothing that it writes.
+
+    Where one of both ranges over more axes, they have to share what is costly to compute: a row's
+    weights and their sum come from one loop.
+    """
     reads = buffers_read([store])
     for stage in reversed(stages):
         written = {s.access.buffer.name for s in stage.stores if s.access}
@@ -84,9 +88,20 @@ def _home(stages: Sequence[Stage], store: Value) -> Stage | None:
         if reads & written:
             return None
         same_places = (first.lane, first.tile) == (store.lane, store.tile)
-        if not stage.near_memory and first.domain == store.domain and same_places:
+        if stage.near_memory or not same_places:
+            continue
+        if first.domain == store.domain or _shares_loops(stage, store):
             return stage
     return None
+
+
+def _shares_loops(stage: Stage, store: Value) -> bool:
+    """Whether a stage of fewer or more axes computes costly vectors that ``store`` needs, too."""
+    domain = stage.stores[0].domain
+    if not store.lane or not (domain < store.domain or store.domain < domain):
+        return False
+    mine = {id(value) for value in walk(stage.stores) if value.lane and value.axes > {value.lane}}
+    return any(id(value) in mine and _work(value) > RECOMPUTE_LIMIT for value in walk([store]))
 
 
 def buffers_read(stores: Sequence[Value]) -> set[str]:

@@ -98,6 +98,29 @@ def test_programs_run_block_by_block(kernel: Kernels, tiled: bool) -> None:
     assert verdict.correct, verdict.failures
 
 
+def wide(
+    q: Float32[np.ndarray, "queries=40 d=64"],
+    k: Float32[np.ndarray, "keys=400 d=64"],
+    v: Float32[np.ndarray, "keys=400 d=64"],
+):
+    """So many keys that it pays to divide results, and not weights, by the sums."""
+    scores = (q @ k.T) * np.float32(0.125)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return (weights @ v) / weights.sum(axis=-1, keepdims=True)
+
+
+def test_weights_and_their_sums_are_computed_once() -> None:
+    lowered, candidates = found(wide)
+    whole = next(c for c in candidates if c.tiled)
+    assert [len(stage.stores) for stage in whole.stages] == [1, 1, 2, 1, 1]
+    for candidate in (whole, within(whole, CARD, 0)):
+        plan = tuple(generic_nest(stage, CARD) for stage in candidate.stages)
+        verdict = check(
+            lowered, compiled(lowered, candidate, plan, CARD, "real", 10**9).runner, mode="real"
+        )
+        assert verdict.correct, verdict.failures
+
+
 def test_buffers_that_fit_stay_whole() -> None:
     _, (candidate, *_) = found(attention)
     assert within(candidate, CARD, scratch_bytes(candidate)) is candidate

@@ -238,3 +238,25 @@ def test_what_one_stage_keeps_in_memory_is_nothing_to_an_earlier_one() -> None:
     assert kept.access is not None
     assert buffers_read([last]) == {kept.access.buffer.name}
     assert buffers_read([kept]) == {"x"}
+
+
+def shared(steps: int) -> list[Value]:
+    """A matrix of vectors that so many instructions compute, and the sum of each row."""
+    vector = Value("load", F32, frozenset({R, C}), R, "v", access=access("x", R, C))
+    for _ in range(steps):
+        vector = Value("instruction", F32, vector.axes, R, "v", (vector,), form="vfmul.vf")
+    total = Value("accumulate", F32, frozenset({R}), R, "v", (vector,), axis=C, name="add")
+    return [store("sums", total, R, lane=R), store("weights", vector, R, C, lane=R)]
+
+
+def test_a_matrix_and_its_sums_come_from_one_loop() -> None:
+    for stores in (shared(4), shared(4)[::-1]):
+        (stage,) = split(PhysicalProgram("f", (), (), stores))
+        assert len(stage.stores) == 2
+        top = build(stage.stores, [R, C])
+        (lanes,) = loops(top)
+        assert [node.axis for node in loops(lanes.body)] == [C]
+
+
+def test_what_is_cheap_to_compute_twice_keeps_its_own_loop() -> None:
+    assert len(split(PhysicalProgram("f", (), (), shared(1)))) == 2
