@@ -43,6 +43,8 @@ class Enclosure:
     ``addends``, ``roundings``: the longest sum that can be formed here, and the most roundings
     that any one of its addends has gone through.
     ``unit``: unit roundoff of the format plus that of ``value`` (the reference rounds too).
+    ``peak``: of a product, how large any part of it may get, in whatever order its factors are
+    multiplied: (0.3 a) a overflows later than 0.3 (a a). None where nothing is multiplied.
     """
 
     value: Array
@@ -52,6 +54,12 @@ class Enclosure:
     unit: float = 0.0
     roundings: int = 0
     addends: int = 1
+    peak: Array | None = None
+
+    @property
+    def highest(self) -> Array:
+        """A bound of all parts of a product that this is a factor of, as far as they lie here."""
+        return np.maximum(self.magnitude, 1.0) if self.peak is None else self.peak
 
     @property
     def depth(self) -> int:
@@ -86,6 +94,7 @@ class Enclosure:
             magnitude=function(self.magnitude),
             carried=function(self.carried),
             defined=function(self.defined),
+            peak=None if self.peak is None else function(self.peak),
         )
 
     def settled(self) -> Enclosure:
@@ -164,16 +173,18 @@ def seal(type_: ElementType, raw: Enclosure) -> Enclosure:
     if raw.addends > _LONGEST_SUM:
         raw = raw.settled()
     limit = largest(type_)
-    worst = float(raw.magnitude.max()) * (1 + raw.gamma) + 2 * float(raw.carried.max())
+    peak = raw.magnitude if raw.peak is None else np.maximum(raw.magnitude, raw.peak)
+    worst = float(peak.max()) * (1 + raw.gamma) + 2 * float(raw.carried.max())
     if worst <= limit and raw.defined.all():
         return raw
-    defined = raw.defined & (raw.magnitude + raw.error <= limit)
+    defined = raw.defined & (peak + raw.error <= limit)
     return replace(
         raw,
         value=np.where(defined, raw.value, raw.value.dtype.type(0)),
         magnitude=np.where(defined, raw.magnitude, 0.0),
         carried=np.where(defined, raw.carried, 0.0),
         defined=defined,
+        peak=None if raw.peak is None else np.where(defined, raw.peak, 1.0),
     )
 
 

@@ -93,6 +93,7 @@ def _sum(child: Enclosure, where: int, size: int) -> Enclosure:
         carried=total(child.carried),
         defined=np.asarray(child.defined.all(axis=where)),
         addends=child.addends * size,
+        peak=None,
     )
 
 

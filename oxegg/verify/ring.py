@@ -39,6 +39,7 @@ def multiply(term: Term, left: Enclosure, right: Enclosure) -> Enclosure:
         left.unit,
         left.depth + right.depth + 1,
         1,
+        left.highest * right.highest,
     )
 
 
@@ -78,4 +79,5 @@ def scale(enclosure: Enclosure, factor: float) -> Enclosure:
         value=enclosure.value * enclosure.value.dtype.type(factor),
         magnitude=_magnitude(enclosure.magnitude, size),
         carried=enclosure.carried * size,
+        peak=enclosure.highest * max(size, 1.0),
     )

@@ -331,6 +331,16 @@ def test_overflow_and_nan_are_excluded_and_do_not_spread() -> None:
     np.testing.assert_array_equal(huge.defined, [True, True, True, False, True, True])
 
 
+def test_factors_may_be_multiplied_in_any_order() -> None:
+    """0.3 (x x) overflows where (0.3 x) x doesn't."""
+    x = np.full(1024, 2.2e19, np.float32)
+    x[0] = 1e10
+    scaled = pointwise("mul", const(0.3, F32), X)
+    assert one(pointwise("mul", scaled, X), x=x).defined.tolist() == [True, *[False] * 1023]
+    halved = pointwise("mul", pointwise("mul", const(0.25, F32), X), X)
+    assert not one(halved, x=x).defined[1:].any()
+
+
 def test_a_denominator_that_may_vanish_is_excluded() -> None:
     zero = pointwise("sub", ROUNDED, const(1, F32))
     bounds = one(pointwise("div", B, zero), a=A_VALUES, b=B_VALUES)
