@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         "refused": tally.refused, "qemu": tally.under_qemu, "fields": tally.over_fields,
         "rules": len(tally.rules),
         "failures": [{"trial": str(t), "what": what} for t, what in tally.failures],
+        "undecided": sorted(map(str, tally.undecided)),
         "tests": [str(file) for file in files], "seconds": round(time.monotonic() - started, 1),
     }  # fmt: skip
     if not put_json(row, arguments.json):
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{tally.programs} programs ({tally.refused} refused), {tally.runs} runs of"
             f" {tally.instructions} emitted instructions, {tally.under_qemu} under QEMU,"
             f" {tally.over_fields} over finite fields, around"
-            f" {len(tally.rules)} rules: {len(tally.failures)} disagreements, in {row['seconds']} s"
+            f" {len(tally.rules)} rules: {len(tally.failures)} disagreements,"
+            f" {len(tally.undecided)} undecided, in {row['seconds']} s"
         )
     return 1 if tally.failures else 0

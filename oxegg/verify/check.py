@@ -59,7 +59,8 @@ class Verdict:
     and without float results; infinite where an error met a bound of 0). ``points``: elements
     compared; ``excluded``: elements that the source leaves open (overflow, NaN, undecided
     comparisons; in mode exact what :mod:`oxegg.verify.left_open` says). A check that compared
-    nothing is not correct.
+    nothing is not correct. ``bounded``: false where bounds left all results open and bits were
+    compared instead; disagreement is then no proof of a wrong program.
     """
 
     correct: bool
@@ -68,6 +69,7 @@ class Verdict:
     excluded: int
     failures: tuple[Failure, ...]
     sets: tuple[str, ...]
+    bounded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def _mostly_equal(kernel: Kernel, verdict: Verdict) -> Verdict:
     """``verdict`` on bits without failures that leave more than half of an output's elements."""
     sizes = {out.name: prod(axis.size for axis in out.layout) for out in kernel.outputs}
     failures = tuple(f for f in verdict.failures if 2 * f.count >= sizes[f.output])
-    return replace(verdict, failures=failures, correct=not failures and verdict.points > 0)
+    correct = not failures and verdict.points > 0
+    return replace(verdict, failures=failures, correct=correct, bounded=False)
 
 
 def _set_count(kernel: Kernel) -> int:

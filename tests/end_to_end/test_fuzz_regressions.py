@@ -33,6 +33,17 @@ def test_trial(name: str) -> None:
     assert attempt(TRIALS[name], Tally()) is None
 
 
+def test_what_rounding_decides_is_no_failure_where_fields_agree() -> None:
+    """The root of a difference that is 0 or of either sign, by the order of evaluation."""
+    steps = ((58, 47, 39, 8), (13, 33, 41, 3))
+    sample = Sample((("UInt16", "a b"), ("UInt16", "a b")), (17, 7, 8, 5), steps, 1)
+    tried = Trial(sample, "ox-tiny", "real", 10832, metamorphic=True)
+    tally = Tally()
+    assert attempt(tried, tally) is None
+    assert tally.undecided == {tried}
+    assert tally.over_fields > 0
+
+
 def test_a_kernel_without_a_program_is_refused_by_both_campaigns() -> None:
     """A loop's step that reads other elements of its state: extraction of equivalents failed."""
     steps = ((57, 7, 59, 0), (61, 0, 0, 46))
