@@ -84,31 +84,38 @@ def _home(stages: Sequence[Stage], store: Value) -> Stage | None:
     reads = buffers_read([store])
     for stage in reversed(stages):
         written = {s.access.buffer.name for s in stage.stores if s.access}
-        first = stage.stores[0]
         if reads & written:
             return None
-        same_places = (first.lane, first.tile) == (store.lane, store.tile)
-        if stage.near_memory or not same_places:
-            continue
-        if first.domain == store.domain or _shares_loops(stage, store):
+        if not stage.near_memory and (_same_loops(stage, store) or _shares_loops(stage, store)):
             return stage
     return None
 
 
+def _same_loops(stage: Stage, store: Value) -> bool:
+    first = stage.stores[0]
+    return (first.lane, first.tile, first.domain) == (store.lane, store.tile, store.domain)
+
+
 def _shares_loops(stage: Stage, store: Value) -> bool:
-    """Whether a stage of fewer or more axes computes costly vectors that ``store`` needs, too."""
-    domain = stage.stores[0].domain
-    if not store.lane or not (domain < store.domain or store.domain < domain):
+    """Whether a stage of fewer or more axes computes costly vectors that ``store`` needs, too.
+
+    A sum along the lanes is a scalar where the vectors have the lane axis.
+    """
+    first = stage.stores[0]
+    nested = first.domain < store.domain or store.domain < first.domain
+    lanes = {first.lane, store.lane} - {None}
+    if not nested or len(lanes) != 1 or first.tile or store.tile:
         return False
     mine = {id(value) for value in walk(stage.stores) if value.lane and value.axes > {value.lane}}
     return any(id(value) in mine and _work(value) > RECOMPUTE_LIMIT for value in walk([store]))
 
 
 def buffers_read(stores: Sequence[Value]) -> set[str]:
+    """Names of the buffers that loads under ``stores`` touch."""
     return {
         v.access.buffer.name
         for v in walk(list(stores))
-        if v.kind in ("load", "gather", "bank factor") and v.access
+        if v.kind in ("load", "gather", "tile load", "bank factor") and v.access
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ import oxegg
 from oxegg.costmodels import load_machine
 from oxegg.emit.blocks import Fusion
 from oxegg.emit.fusion import shared_axes
+from oxegg.emit.stages import Stage
 from oxegg.frontend import lower
 from oxegg.fuzz.variants import LIMITS, compiled
 from oxegg.ir import Kernel
@@ -119,6 +120,47 @@ def test_weights_and_their_sums_are_computed_once() -> None:
             lowered, compiled(lowered, candidate, plan, CARD, "real", 10**9).runner, mode="real"
         )
         assert verdict.correct, verdict.failures
+
+
+def weighed(x: Float32[np.ndarray, "rows=5 n=70"]):
+    weights = np.exp(x - x.max(axis=-1, keepdims=True))
+    return weights, weights.sum(axis=-1)
+
+
+def test_a_sum_along_the_lanes_shares_the_loop_of_its_summands() -> None:
+    lowered, candidates = found(weighed)
+    candidate = next(c for c in candidates if c.label == "no buffers")
+    (stage,) = candidate.stages
+    assert {store.lane and store.lane.name for store in stage.stores} == {"n", None}
+    plan = (generic_nest(stage, CARD),)
+    program = compiled(lowered, candidate, plan, CARD, "real", 10**9)
+    assert check(lowered, program.runner, mode="real").correct
+
+
+def long(
+    q: Float32[np.ndarray, "queries=2048 d=64"],
+    k: Float32[np.ndarray, "keys=2048 d=64"],
+    v: Float32[np.ndarray, "keys=2048 d=64"],
+):
+    """So many queries and keys that it pays to lay out the values anew for the tensor engine."""
+    scores = (q @ k.T) * np.float32(0.125)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return (weights @ v) / weights.sum(axis=-1, keepdims=True)
+
+
+def test_what_has_no_blocks_moves_out_of_their_way() -> None:
+    """The new layout is made between scores and weights, and all rows need all of it."""
+
+    def without_queries(stages: Sequence[Stage]) -> list[int]:
+        return [i for i, s in enumerate(stages) if all(a.name != "queries" for a in s.axes)]
+
+    _, candidates = found(long)
+    whole = next(c for c in candidates if c.tiled and without_queries(c.stages) not in ([], [0]))
+    fused = within(whole, CARD, 2**18)
+    assert without_queries(fused.stages) == [0]
+    assert [stage.fusion is None for stage in fused.stages] == [True] + [False] * (
+        len(whole.stages) - 1
+    )
 
 
 def test_buffers_that_fit_stay_whole() -> None:
