@@ -107,6 +107,11 @@ for power in range(1, 9):
          types=[t for t in INTEGERS if power < t.bits - t.is_signed],
          doc="modulo a power of two is a mask")  # fmt: skip
 
+# Powers of two times floats, by their exponents: a vector unit multiplies and adds in one instruction.
+for t, fraction_bits in ((I32, 23), (I64, 52)):
+    rule(f"scale-exponent-{t}", y + (x << constant(fraction_bits)), x * constant(1 << fraction_bits) + y,
+         kind="exact", types=(t,), doc=f"x << {fraction_bits} = x {1 << fraction_bits}")  # fmt: skip
+
 # Quantized layers: ReLU commutes with a shift that rounds, so that it can be done on the wide sums.
 for shift in range(1, 25):
     half = constant(1 << shift >> 1)

@@ -50,7 +50,7 @@ def test_all_of_it_holds(written: Path) -> None:
         "emitted code on the simulator": True,
         "source and emitted code over two prime fields": True,
     }
-    named = "with add.i32, maxnum, minnum, shl.i32 uninterpreted"
+    named = "with add.i32, maxnum, minnum, mul.i32 uninterpreted"
     assert checks[1]["detail"] == found["prime fields"] == f"128 elements agree, {named}"
 
 
