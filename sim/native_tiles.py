@@ -1,4 +1,7 @@
-"""Products of float tiles in native code: binary32 sums, one rounding a step, k ascending."""
+"""Products of float tiles in native code: binary32 sums, one rounding a step, k ascending.
+
+NaNs of the result are canonical.
+"""
 
 import ctypes
 from collections.abc import Callable
@@ -13,6 +16,7 @@ from oxegg.sim.native_llvm import QUICK, available, compile_function
 Array = npt.NDArray[Any]
 LANES = 16
 NAME = "product"
+NANS = f"<{', '.join(['float 0x7FF8000000000000'] * LANES)}>"
 # c[i, j] = fma(a[i, s], b[s, j], c[i, j]) for s = 0, 1, ...; rows of b and c are whole vectors.
 TEXT = f"""
 define void @{NAME}(ptr %a, ptr %b, ptr %c, i64 %m, i64 %vectors, i64 %k) {{
@@ -48,7 +52,9 @@ steps:
   %s.more = icmp ult i64 %s.next, %k
   br i1 %s.more, label %steps, label %column.done
 column.done:
-  store <{LANES} x float> %sum.next, ptr %c.p, align 4
+  %nan = fcmp uno <{LANES} x float> %sum.next, %sum.next
+  %result = select <{LANES} x i1> %nan, <{LANES} x float> {NANS}, <{LANES} x float> %sum.next
+  store <{LANES} x float> %result, ptr %c.p, align 4
   %v.next = add i64 %v, 1
   %v.more = icmp ult i64 %v.next, %vectors
   br i1 %v.more, label %columns, label %row.done
@@ -67,7 +73,7 @@ Product = Callable[[Array, Array, Array], Array]
 def float_product() -> Product | None:
     """A function of a (m, k), b (n, k) and c (m, n) in binary32: c + a @ b.T; None without LLVM.
 
-    NaNs of the result have any payload.
+    No size may be 0. The result is overwritten by the next call.
     """
     if not available():
         return None
@@ -79,17 +85,21 @@ def float_product() -> Product | None:
 
     def product(a: Array, b: Array, c: Array) -> Array:
         (m, k), n = a.shape, b.shape[0]
-        if not m * n * k:
-            return c
         vectors = -(-n // LANES)
-        rows, columns, sums = (
-            np.ascontiguousarray(a, np.float32),
-            np.zeros((k, vectors * LANES), np.float32),
-            np.zeros((m, vectors * LANES), np.float32),
-        )
+        columns, columns_at = _room("columns", k, vectors * LANES)
+        sums, sums_at = _room("sums", m, vectors * LANES)
         columns[:, :n], sums[:, :n] = b.T, c
-        call(rows.ctypes.data, columns.ctypes.data, sums.ctypes.data, m, vectors, k)
+        rows = np.ascontiguousarray(a)
+        call(rows.ctypes.data, columns_at, sums_at, m, vectors, k)
         assert function.owner is not None
         return sums[:, :n]
 
     return product
+
+
+@cache
+def _room(use: str, rows: int, width: int) -> tuple[Array, int]:
+    """Room for a matrix of whole vectors, and its address: one for each use and shape."""
+    del use
+    room = np.zeros((rows, width), np.float32)
+    return room, room.ctypes.data

@@ -42,10 +42,11 @@ class TileSite:
 
     def write(self, elements: Array, width: int) -> None:
         """Elements to the upper left of rd; zero elsewhere."""
-        target = self.tiles.register(self.rd)
-        target[:] = 0
+        target = self.tiles.register(self.rd).view(f"u{width // 8}")
         rows, columns = elements.shape
-        target.view(f"u{width // 8}")[:rows, :columns] = elements
+        if elements.shape != target.shape:
+            target.fill(0)
+        target[:rows, :columns] = elements
 
     def accumulator(self, number: int, kind: str) -> Array:
         """The tm x tn elements of an accumulator."""
@@ -92,11 +93,14 @@ def _load(site: TileSite) -> Operation:
 
     def load(address: int, stride: int) -> None:
         rows, size = _shape(site, letter)
-        data = np.empty((rows, size), np.uint8)
-        for i in range(rows if size else 0):
-            start = address + i * stride & U64
-            access.block(start, size, alignment, write=False)
-            data[i] = memory[start : start + size]
+        aligned = not (address | stride) & (alignment - 1)
+        data = access.rows(address, stride, rows, size, write=False) if aligned else None
+        if data is None:
+            data = np.empty((rows, size), np.uint8)
+            for i in range(rows if size else 0):
+                start = address + i * stride & U64
+                access.block(start, size, alignment, write=False)
+                data[i] = memory[start : start + size]
         site.write(data, 8)
 
     return load
@@ -110,11 +114,16 @@ def _load_transposed(site: TileSite) -> Operation:
     def load(address: int, stride: int) -> None:
         rows, row_bytes = _shape(site, letter)
         columns = row_bytes // size
-        data = np.empty((rows, columns), f"u{size}")
-        for k in range(columns if rows else 0):
-            start = address + k * stride & U64
-            access.block(start, rows * size, size, write=False)
-            data[:, k] = memory[start : start + rows * size].view(data.dtype)
+        aligned = not (address | stride) & (size - 1)
+        lines = access.rows(address, stride, columns, rows * size, write=False) if aligned else None
+        if lines is None:
+            data = np.empty((rows, columns), f"u{size}")
+            for k in range(columns if rows else 0):
+                start = address + k * stride & U64
+                access.block(start, rows * size, size, write=False)
+                data[:, k] = memory[start : start + rows * size].view(data.dtype)
+        else:
+            data = lines.view(f"u{size}").T
         site.write(data, 8 * size)
 
     return load
@@ -141,6 +150,11 @@ def _store(site: TileSite) -> Operation:
 
     def store(address: int, stride: int) -> None:
         rows, size = _shape(site, letter)
+        aligned = not (address | stride) & (alignment - 1)
+        places = access.rows(address, stride, rows, size, write=True) if aligned else None
+        if places is not None:
+            places[...] = data[:rows, :size]
+            return
         for i in range(rows if size else 0):
             start = address + i * stride & U64
             access.block(start, size, alignment, write=True)
@@ -177,14 +191,15 @@ def _multiply(site: TileSite) -> Operation:
         assert read is not None
         a = read(site.tiles.register(site.rs1)[:m, :k])
         b = read(site.tiles.register(site.rs2)[:n, :k])
-        c = site.accumulator(site.rd, "f").copy()
+        c = site.accumulator(site.rd, "f")
         native = float_product() if products > HOT_PRODUCTS else None
-        if native is not None:
+        if native is not None and m * n * k:
             c = native(a, b, c)
         else:
+            c = c.copy()
             for step in range(a.shape[1]):
                 c = fma32_array(a[:, step, None], b[None, :, step], c).astype(np.float32)
-        c[np.isnan(c)] = NAN
+            c[np.isnan(c)] = NAN
         site.write(c.view(np.uint32), 32)
 
     return floats if read else integers

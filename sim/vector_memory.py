@@ -9,13 +9,14 @@ import numpy as np
 from oxegg.isa.v_memory import WIDTH_FIELD
 from oxegg.sim.faults import Cause, MemoryFault
 from oxegg.sim.integers import Array
-from oxegg.sim.memory import LINE_SHIFT, Memory
+from oxegg.sim.memory import LINE, LINE_SHIFT, Memory
 from oxegg.sim.vector_groups import Group
 from oxegg.sim.vector_permute import Site
 from oxegg.sim.vector_views import ONES, Views
 
 Operation = Callable[..., Any]
 U64 = (1 << 64) - 1
+FEW_LINES = 1 << 12  # are looked up faster with the gaps between them than row by row
 # By the width field of the encoding: the element size that vstart counts in.
 ELEMENT_BYTES = {field: width // 8 for width, field in WIDTH_FIELD.items()}
 
@@ -45,6 +46,33 @@ class Access:
         first, last = start >> LINE_SHIFT, (stop - 1 >> LINE_SHIFT) + 1
         return table.count(1, first, last) == last - first
 
+    def rows(self, address: int, stride: int, rows: int, size: int, *, write: bool) -> Array | None:
+        """Check rows of ``size`` bytes, ``stride`` bytes apart; gives a view of them in memory.
+
+        None, and nothing checked, where rows overlap, lie in several regions, or are rare.
+        """
+        end, last_end = address + rows * stride, address + (rows - 1) * stride + size
+        if not (0 < size <= min(stride, LINE) and rows and end <= self.memory.space):
+            return None
+        near = end - address <= FEW_LINES << LINE_SHIFT
+        if not (near and self.certain(address, last_end)):
+            region = self.memory.holder(address, last_end - address)
+            if region is None or not (region.writable or not write):
+                return None
+            if region.place not in ("spm", "dram"):
+                return None
+            if self.timed and region.place == "dram":
+                self.report(self._fresh_lines(np.arange(address, end, stride), size))
+        return self.memory.bytes[address:end].reshape(rows, stride)[:, :size]
+
+    def _fresh_lines(self, starts: Array, size: int) -> int:
+        """Lines under pieces of at most a line that are touched for the first time."""
+        touched = self.memory.touched_lines
+        lines = np.concatenate((starts >> LINE_SHIFT, starts + (size - 1) >> LINE_SHIFT))
+        fresh = lines[touched[lines] == 0]
+        touched[fresh] = 1
+        return len(np.unique(fresh)) if len(fresh) else 0
+
     def reachable(self, address: int, size: int) -> bool:
         """Whether ``size`` consecutive bytes can be read."""
         return self.memory.holder(address, size) is not None
@@ -66,10 +94,7 @@ class Access:
         if region is None or (write and not region.writable):
             self.line_by_line(addresses.view(np.uint64), size, write=write)
         elif self.timed and region.place == "dram":
-            touched = self.memory.touched_lines
-            fresh = lines[touched[lines] == 0]
-            touched[fresh] = 1
-            self.report(len(np.unique(fresh)))
+            self.report(self._fresh_lines(addresses, 1))
         return addresses
 
     def line_by_line(self, addresses: Array, size: int, *, write: bool) -> None:

@@ -15,7 +15,7 @@ from oxegg.isa import TABLE, Instruction
 from oxegg.sim import Buffer, call
 from oxegg.sim.accelerators import Accelerators
 from oxegg.sim.custom import compile_custom
-from oxegg.sim.memory import SPM_BASE, Memory
+from oxegg.sim.memory import DRAM_BASE, SPM_BASE, Memory
 from oxegg.sim.state import State
 from oxegg.sim.tile import Tiles
 from oxegg.sim.tile_reference import TileReference
@@ -240,3 +240,44 @@ def test_faults(lines: list[Line], message: str):
 def test_machine_without_the_engine():
     with pytest.raises(SimulationError, match="no tensor engine"):
         call(assemble([("ox.tzero", 0), RETURN]), load_machine("x280"), timing=False)
+
+
+# Rows of memory at once
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("base", [SPM_BASE, DRAM_BASE])
+def test_rows_at_once_are_rows_one_by_one(base: int, timed: bool):
+    random = np.random.default_rng(base + timed)
+    memories = [Memory(1 << 29), Memory(1 << 29)]
+    for memory in memories:
+        memory.map(base, BYTES, "spm" if base == SPM_BASE else "dram", "data")
+    told: list[list[int]] = [[], []]
+    together, alone = (
+        Access(memory, timed, note.append) for memory, note in zip(memories, told, strict=True)
+    )
+    for _ in range(300):
+        rows, size, stride = (int(random.integers(1, most)) for most in (20, 65, 300))
+        address = base + int(random.integers(0, BYTES - 64))
+        for note in told:
+            note.clear()
+        found = together.rows(address, stride, rows, size, write=True)
+        inside = address + (rows - 1) * stride + size <= base + BYTES
+        assert (found is not None) == (inside and size <= stride)
+        if found is None:
+            continue
+        assert found.shape == (rows, size)
+        for number in range(rows):
+            place = alone.block(address + number * stride, size, 1, write=True)
+            memories[1].bytes[place] = found[number] = number
+        assert bool(told[0]) == bool(told[1])
+        assert sum(told[0]) == sum(told[1])
+        assert memories[0].read(base, BYTES) == memories[1].read(base, BYTES)
+
+
+def test_rows_are_written_where_writing_is_allowed_only():
+    memory = Memory(1 << 29)
+    memory.map(DRAM_BASE, BYTES, "dram", "constants", writable=False)
+    access = Access(memory, True, lambda new: None)
+    assert access.rows(DRAM_BASE, 64, 4, 64, write=False) is not None
+    assert access.rows(DRAM_BASE, 64, 4, 64, write=True) is None
