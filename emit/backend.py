@@ -4,7 +4,7 @@ schedule -> masks to v0 -> vset insertion -> registers and spilling -> frame -> 
 fastest schedule doesn't fit the register files, gentler ones compete with its spill code.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from oxegg.emit.modulo.synthesize import Effort
 from oxegg.emit.program import Bank, Loop, Operation, Program, Register, loops, operations
 from oxegg.emit.register_allocation import FILES, Allocation, allocate, is_idle_move
 from oxegg.emit.schedule import estimated_cycles, schedule
+from oxegg.emit.spill import SPILL
 from oxegg.emit.wellformed import check
 
 Body = Sequence[Operation | Loop]
@@ -118,9 +119,10 @@ def generate(program: Program, machine: Machine, *, scheduling: bool = True) -> 
 
 
 def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> MachineCode | None:
-    """Machine code with software-pipelined inner loops; ``None`` where that needs spill code or
+    """Machine code with software-pipelined inner loops.
 
-    no loop can be pipelined. Raises ``EmitError`` for malformed programs.
+    ``None`` where no loop can be pipelined or one of those would need spill code. Raises
+    ``EmitError`` for malformed programs.
     """
     check(program, machine.vlen)
     joined = _prepared(program, machine, shared=True)
@@ -130,10 +132,16 @@ def generate_pipelined(program: Program, machine: Machine, effort: Effort) -> Ma
         if not pipelined.schedules:
             return None
         allocation = allocate(pipelined.program, machine.vlen)
-        if not allocation.spills and not allocation.reloads:
+        if not _spills_inside(allocation.program, pipelined.schedules):
             check_allocation(allocation)
             return _finish(allocation, machine, pipelined.schedules)
     return None
+
+
+def _spills_inside(program: Program, labels: Container[str]) -> bool:
+    """Whether a loop with one of the labels contains spill code."""
+    inside = [loop.body for loop in loops(program.body) if loop.label in labels]
+    return any(op.note.startswith(SPILL) for body in inside for op in operations(body))
 
 
 def measured(code: MachineCode, machine: Machine) -> MachineCode:
