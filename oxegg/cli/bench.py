@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.names,
             suite=arguments.suite,
             machine=arguments.machine,
+            effort=arguments.effort,
             jobs=arguments.jobs,
             objective=arguments.objective,
             without=arguments.without,

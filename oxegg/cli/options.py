@@ -56,12 +56,6 @@ def add_compile_options(parser: argparse.ArgumentParser, *, several_machines: bo
         help="what counts as the same result (default: %(default)s)",
     )
     parser.add_argument(
-        "--effort",
-        choices=("quick", "normal", "max"),
-        default="quick",
-        help="how long to search (default: %(default)s)",
-    )
-    parser.add_argument(
         "--seconds", type=duration, metavar="S", help="time limit; the best so far is kept"
     )
     parser.add_argument(
@@ -93,7 +87,13 @@ def add_compile_options(parser: argparse.ArgumentParser, *, several_machines: bo
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a search optimizes and which rules it may use."""
+    """Add how long a search takes, what it optimizes and which rules it may use."""
+    parser.add_argument(
+        "--effort",
+        choices=("quick", "normal", "max"),
+        default="quick",
+        help="how long to search (default: %(default)s)",
+    )
     parser.add_argument(
         "--objective",
         choices=("cycles", "instructions"),

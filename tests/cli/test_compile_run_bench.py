@@ -171,3 +171,16 @@ def test_bench(
     monkeypatch.setattr("oxegg.bench", suite(reports), raising=False)
     assert main(["bench"]) == code
     assert line in capsys.readouterr().out.splitlines()
+
+
+def test_bench_searches_as_long_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def bench(names: list[str], *, effort: str, **options: object) -> list[dict[str, Any]]:
+        asked.append((names, effort))
+        return [Compiled().report]
+
+    monkeypatch.setattr("oxegg.bench", bench, raising=False)
+    assert main(["bench", "saxpy", "--effort", "normal"]) == 0
+    assert main(["bench", "saxpy"]) == 0
+    assert asked == [(["saxpy"], "normal"), (["saxpy"], "quick")]
