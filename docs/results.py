@@ -5,6 +5,8 @@
     oxegg bench --machine ox-card --peer "" --json out/without-nothing.json
     oxegg bench --machine ox-card --peer "" --without algebra --json out/without-algebra.json
     oxegg bench --suite ai --machine ox-card --json out/ai-ox-card.json  (graphics; ox-edge, ox-dc)
+    oxegg bench --suite ai --machine ox-card --without tensor-engine NAME... \
+        --json out/ai-ox-card-without-tensor-engine.json   (near-memory-engine; ox-dc)
     python docs/results.py out > docs/results.md
     python docs/results.py out suites > docs/suites.md
 
@@ -140,6 +142,7 @@ def suite_tables(folder: Path) -> Iterator[str]:
             if rows:
                 everything += rows
                 yield from suite_table(suite, machine, rows)
+    yield from engine_worth(folder)
     yield from predictions(everything)
 
 
@@ -164,6 +167,27 @@ def suite_table(suite: str, machine: str, rows: list[Row]) -> Iterator[str]:
             f"| {r['roofline_limit']} | {busiest} {r['engines'][busiest]:.0%} | {waits} |"
         )
     yield ""
+
+
+def engine_worth(folder: Path) -> Iterator[str]:
+    """The same kernels on the same machine with one engine switched off."""
+    for machine in ("ox-card", "ox-edge", "ox-dc"):
+        whole = {r["kernel"]: r for r in read(folder, f"ai-{machine}") if r.get("cycles")}
+        for engine in ("tensor-engine", "near-memory-engine"):
+            rows = [r for r in read(folder, f"ai-{machine}-without-{engine}") if r.get("cycles")]
+            pairs = [(r, whole[r["kernel"]]) for r in rows if r["kernel"] in whole]
+            if not pairs:
+                continue
+            ratios = [without["cycles"] / r["cycles"] for without, r in pairs]
+            yield f"## ai on {machine} without the {engine.replace('-', ' ')}"
+            yield ""
+            yield f"{len(pairs)} rows: {geometric_mean(ratios):.1f} times the cycles."
+            yield ""
+            yield "| kernel | cycles | without | ratio |"
+            yield "| --- | --: | --: | --: |"
+            for (without, r), ratio in zip(pairs, ratios, strict=True):
+                yield (f"| {r['kernel']} | {r['cycles']:,} | {without['cycles']:,} | {ratio:.1f} |")
+            yield ""
 
 
 def predictions(rows: list[Row]) -> Iterator[str]:
