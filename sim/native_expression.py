@@ -101,10 +101,10 @@ class Expressions:
 
     def convert(self, value: Whole, width: int) -> str:
         """The value modulo 2^width."""
-        if value.container == width:
-            return value.name
         if value.name.lstrip("-").isdigit():
             return self.literal(int(value.name), width)
+        if value.container == width:
+            return value.name
         way = "trunc" if value.container > width else "sext" if value.signed else "zext"
         source, target = self.type(value.container), self.type(width)
         return self.code.let(f"{way} {source} {value.name} to {target}")

@@ -57,8 +57,9 @@ class Trial:
 class Tally:
     """What a campaign did.
 
-    ``undecided``: trials with a program that agrees over finite fields, whose bits differ where
-    rounding errors decide all results (the root of a difference that should be 0).
+    ``undecided``: trials with a program whose bits differ where nothing else can be compared:
+    rounding errors decide all results (the root of a difference that should be 0), or something
+    overflows on the way to all of them. None of these disagrees over finite fields.
     """
 
     programs: int = 0
@@ -102,7 +103,7 @@ def attempt(tried: Trial, tally: Tally) -> str | None:
         tally.over_fields += exactly.agrees is not None
         if exactly.agrees is False:
             return f"{variant}: {exactly}"
-        if verdict.failures and (verdict.bounded or not exactly.agrees):
+        if verdict.failures and verdict.bounded:
             return f"{variant}: {verdict.failures[0]}"
         if verdict.failures:
             tally.undecided.add(tried)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ def evaluate(roots: Sequence[Term], inputs: Mapping[str, Array]) -> list[Array]:
 
 def exact(roots: Sequence[Term], inputs: Mapping[str, Array]) -> list[Array]:
     """Values of ``roots`` over the rationals, as object arrays of ``Fraction`` (or bool).
+
+    Only floats are free of rounding and range: integers wrap around as they always do.
 
     Raises :class:`IRError` for operations without a rational meaning (exp, bit operations ...),
     and for numbers that grow out of hand (a square in a loop doubles their length each time).
@@ -104,8 +107,9 @@ def _exact_constant(term: Term) -> Array:
 
 
 def _exact_index(values: Array, type_: ElementType) -> Array:
-    del type_
-    return np.array([Fraction(int(v)) for v in values], dtype=object)
+    numbers = [Fraction(int(v)) for v in values]
+    wrapped = [_wrapped(type_, v) for v in numbers] if type_.is_integer else numbers
+    return np.array(wrapped, dtype=object)
 
 
 def _divide(a: Fraction, b: Fraction) -> Fraction:
@@ -175,9 +179,15 @@ def _exact_pointwise(term: Term, operands: Sequence[Array]) -> Array:
     if function is None or bitwise:
         raise IRError(f"{term.operator} has no exact rational value")
     values = np.asarray(np.frompyfunc(function, len(operands), 1)(*operands), dtype=object)
+    if term.type.is_integer:
+        values = np.asarray(np.frompyfunc(partial(_wrapped, term.type), 1, 1)(values), object)
     if any(_bits(value) > _MOST_BITS for value in values.flat):
         raise IRError(f"exact values grow beyond {_MOST_BITS} bits")
     return values
+
+
+def _wrapped(type_: ElementType, value: Fraction) -> Fraction:
+    return Fraction((int(value) - type_.minimum) % (1 << type_.bits) + type_.minimum)
 
 
 def _bits(value: Fraction | bool) -> int:

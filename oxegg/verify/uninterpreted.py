@@ -271,7 +271,9 @@ def _unchanged(
 
 def _to_integer(
     name: str, field: UninterpretedField, before: ElementType, after: ElementType, value: Value
-) -> Opaque:
+) -> Opaque | bool:
+    if after is BOOL:
+        return _unequal(field, value, 0)
     return Opaque(field.uninterpreted(name.format("s" if after.is_signed else "u"), value))
 
 

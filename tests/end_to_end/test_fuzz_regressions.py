@@ -25,6 +25,32 @@ TRIALS = {
         Sample((("UInt32", "a b"), ("UInt32", "b b")), (1, 2, 2, 1),
                ((43, 0, 0, 0), (56, 19, 0, 0), (31, 0, 63, 0), (33, 4, 1, 15), (47, 46, 27, 0)),
                2), "x280", "real", 10559, metamorphic=True),
+    # Over a field: integers wrap around as ever, as results and on the way to floats.
+    "wrapping-result": Trial(
+        Sample((("UInt8", "n"), ("Float32", "n")), (1, 1, 1, 1), ((0, 47, 0, 0),), 2),
+        "ox-tiny", "exact", 1000065),
+    "wrapping-operand": Trial(
+        Sample((("UInt64", ""), ("UInt64", "a b")), (1, 2, 1, 1),
+               ((15, 0, 0, 0), (14, 0, 20, 0)), 1), "ox-edge", "real", 1012172),
+    "wrapping-state": Trial(
+        Sample((("Int64", "b b"), ("UInt64", "")), (1, 1, 1, 1),
+               ((61, 19, 34, 27), (17, 36, 0, 0)), 1), "x280", "real", 1014022),
+    # Over a field: floats nothing depends on, floats as truth values, small integers of 16 bits.
+    "idle-floats": Trial(
+        Sample((("UInt16", "b a"), ("UInt16", "a b")), (1, 1, 1, 1),
+               ((8, 0, 0, 0), (43, 58, 0, 11), (6, 1, 17, 0)), 1), "ox-dc", "real", 1017510),
+    "truth-of-floats": Trial(
+        Sample((("UInt16", "b a"), ("UInt16", "")), (1, 1, 1, 1),
+               ((2, 0, 20, 0), (12, 0, 40, 0), (30, 0, 2, 24)), 1), "ox-tiny", "approx", 1011837),
+    "sixteen-bits": Trial(
+        Sample((("Int8", "a"), ("Float32", "b")), (1, 2, 1, 1),
+               ((41, 9, 5, 0), (58, 0, 0, 0), (33, 10, 0, 0)), 1),
+        "ox-tiny", "approx", 2008955, metamorphic=True),
+    # Native code: a constant shift of the very width of its lanes.
+    "constant-shift": Trial(
+        Sample((("UInt8", "a b"), ("Float32", "n")), (1, 5, 31, 1),
+               ((5, 0, 0, 0), (37, 0, 0, 0), (12, 0, 0, 0), (46, 19, 61, 0), (41, 0, 19, 59),
+                (39, 36, 36, 0)), 2), "ox-edge", "real", 2009859, metamorphic=True),
 }  # fmt: skip
 
 
@@ -33,7 +59,7 @@ def test_trial(name: str) -> None:
     assert attempt(TRIALS[name], Tally()) is None
 
 
-def test_what_rounding_decides_is_no_failure_where_fields_agree() -> None:
+def test_what_rounding_decides_is_no_failure() -> None:
     """The root of a difference that is 0 or of either sign, by the order of evaluation."""
     steps = ((58, 47, 39, 8), (13, 33, 41, 3))
     sample = Sample((("UInt16", "a b"), ("UInt16", "a b")), (17, 7, 8, 5), steps, 1)
@@ -42,6 +68,15 @@ def test_what_rounding_decides_is_no_failure_where_fields_agree() -> None:
     assert attempt(tried, tally) is None
     assert tally.undecided == {tried}
     assert tally.over_fields > 0
+
+
+def test_what_overflows_on_the_way_to_all_results_is_no_failure() -> None:
+    """1 / (1 + e^4e9) is 0, or the reciprocal of the largest number."""
+    sample = Sample((("UInt32", "b"), ("UInt32", "a")), (1, 1, 1, 1), ((38, 23, 53, 0),), 1)
+    tried = Trial(sample, "x280", "approx", 1009049)
+    tally = Tally()
+    assert attempt(tried, tally) is None
+    assert tally.undecided == {tried}
 
 
 def test_a_kernel_without_a_program_is_refused_by_both_campaigns() -> None:
