@@ -32,6 +32,12 @@ def with_copies(program: PhysicalProgram, room: int) -> PhysicalProgram:
     return replace(program, copies=tuple(copies))
 
 
+def all_copied(program: PhysicalProgram) -> bool:
+    """Whether every input is read from a copy."""
+    arrays = {item.name for item in program.inputs if isinstance(item, Buffer)}
+    return arrays == {buffer.name for buffer, _ in program.copies}
+
+
 class Copies:
     """The transfers of a program: their handles, until somebody has waited for them."""
 

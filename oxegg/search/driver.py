@@ -19,12 +19,12 @@ from oxegg.emit.backend import (
     measured,
     predicted_cycles,
 )
-from oxegg.emit.lowering.copies import with_copies
+from oxegg.emit.lowering.copies import all_copied, with_copies
 from oxegg.emit.lowering.program import lower, with_staging
 from oxegg.emit.lowering.staging import staging_bytes
 from oxegg.emit.modulo.synthesize import Effort as LoopEffort
 from oxegg.emit.nest import Nest
-from oxegg.emit.physical import PhysicalProgram
+from oxegg.emit.physical import Buffer, PhysicalProgram
 from oxegg.emit.program import Program
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError, LoweringError
@@ -172,7 +172,7 @@ class Job:
 
     def scheduled_with(self, candidate: Candidate, plan: Sequence[Nest]) -> Machine:
         """The same for given nests: staged blocks and copies lie in the scratchpad."""
-        near = candidate.program.copies or any(nest.blocks for nest in plan)
+        near = all_copied(candidate.program) or any(nest.blocks for nest in plan)
         return self.machine if near else self.scheduled_for
 
 
@@ -363,16 +363,18 @@ def _with_copies(
     program = with_copies(candidate.program, room)
     if not program.copies:
         return
+    machine = job.machine if all_copied(program) else job.scheduled_for
     near = [
-        nests.again(candidate.program, stage, found[:NEAR_NESTS], job.machine, exact=job.exact)
+        nests.again(candidate.program, stage, found[:NEAR_NESTS], machine, exact=job.exact)
         for stage, found in zip(candidate.stages, ranked, strict=True)
     ]
     if not all(near):
         return
     copied = replace(candidate, label=f"{candidate.label} on copies", changed=program)
-    arrival = sum(buffer.bytes for buffer, _ in program.copies) / job.machine.dram_bytes_per_cycle
+    inputs = [buffer for buffer in program.inputs if isinstance(buffer, Buffer)]
+    moved = sum(buffer.bytes for buffer in (*inputs, *program.outputs))
     for predicted, _, plan in _combinations(candidate, near):
-        yield predicted + arrival, copied, plan
+        yield predicted + moved / job.machine.dram_bytes_per_cycle, copied, plan
 
 
 def scratchpad_room(job: Job) -> int:

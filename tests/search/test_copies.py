@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int8
 from numpy.lib.stride_tricks import sliding_window_view
 
 from oxegg.costmodels import load_machine
-from oxegg.emit.lowering.copies import with_copies
+from oxegg.emit.lowering.copies import all_copied, with_copies
 from oxegg.emit.physical import Buffer, PhysicalProgram
 from oxegg.ir.types import F32, I8
 from oxegg.search.api import compile_kernel
@@ -55,3 +55,22 @@ def test_the_smallest_come_first_while_there_is_room(room: int, copied: list[str
     program = with_copies(PhysicalProgram("p", inputs, ()), room)
     assert [buffer.name for buffer, _ in program.copies] == copied
     assert sum(place.bytes for _, place in program.copies) <= room
+    assert all_copied(program) == (len(copied) == len(inputs))
+
+
+def normalized(
+    x: Float32[np.ndarray, "rows=2 d=256"],
+    w: Float32[np.ndarray, "d=256 n=384"],
+):
+    return (x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(1e-5))) @ w
+
+
+def test_what_is_not_copied_is_expected_to_take_its_time() -> None:
+    """The weights don't fit: a program that copies the rest is not the fastest by far."""
+    compiled = compile_kernel(normalized, machine="ox-card", effort="quick", peers=())
+    best = compiled.search.best
+    assert best.engine == "tensor+dma"
+    moved = 4 * (2 * 256 + 256 * 384 + 2 * 384) / CARD.dram_bytes_per_cycle
+    for trial in compiled.search.tried:
+        if trial.candidate.program.copies:
+            assert trial.predicted > moved
