@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from oxegg.emit.physical import Access, Buffer, Value, walk
 from oxegg.ir.affine import Axis
@@ -12,13 +13,42 @@ Blocks = tuple[tuple[Axis, int], ...]
 """Axes cut into blocks of so many elements, outermost first."""
 
 
+LINE = 64
+"""Bytes: the alignment of blocks in the scratchpad, the size of a DMA descriptor."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A block's part of an array on its way through the scratchpad: ``kind`` says where to.
+
+    ``rows`` rows of ``row_bytes`` bytes lie ``stride`` bytes apart outside, the first one
+    ``offset`` bytes behind the block's start, and ``pitch`` bytes apart inside.
+    """
+
+    kind: Literal["load", "store"]
+    offset: int
+    rows: int
+    row_bytes: int
+    stride: int
+    pitch: int
+
+    @property
+    def bytes(self) -> int:
+        """Of its place in the scratchpad, whole lines."""
+        return -(-self.rows * self.pitch // LINE) * LINE
+
+
 @dataclass(frozen=True)
 class Window:
-    """``buffer``: what a block sees of ``source``; ``strides``: bytes per step of the cut axes."""
+    """``buffer``: what a block sees of ``source``; ``strides``: bytes per step of the cut axes.
+
+    With a ``transfer`` the buffer lies in the scratchpad.
+    """
 
     buffer: Buffer
     source: str
     strides: tuple[int, ...]
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +60,22 @@ class Fusion:
 
     blocks: Blocks
     windows: tuple[Window, ...]
+
+    @property
+    def streams(self) -> list[tuple[Window, Transfer]]:
+        """The windows that DMA fills or empties."""
+        return [(w, w.transfer) for w in self.windows if w.transfer is not None]
+
+    @property
+    def place_bytes(self) -> int:
+        """Of one place in the scratchpad for all streams; there are two, to take turns."""
+        return sum(transfer.bytes for _, transfer in self.streams)
+
+    @property
+    def staging_bytes(self) -> int:
+        """Of scratchpad for the streams: both places, and descriptors."""
+        count = len(self.streams)
+        return (1 + count) * LINE + 2 * self.place_bytes if count else 0
 
 
 def cut(axis: Axis, sizes: Mapping[Axis, int]) -> Axis:

@@ -94,13 +94,17 @@ def issue_dma(board: Scoreboard, plan: Plan, new_lines: int | None, event: Event
 
 
 def _copy(board: Scoreboard, copy: CopyEvent) -> None:
-    """A transfer's set-up, then its requests: they share the port and the DRAM channel."""
+    """A transfer's set-up, then its requests: they share the port and the DRAM channel.
+
+    Older vector accesses come first: they may still read its target or write its source.
+    """
     machine = board.costs.machine
     dma = machine.dma
     assert dma is not None, "timing() refuses DMA instructions without the engine"
     queue = board.units.setdefault(f"DMA queue {copy.queue}", [0])
     port = board.units.setdefault("DMA port", [0])
-    begin = max(max(board.now, queue[0]) + dma.setup * TICKS, port[0])
+    vector = max(board.vector_loads, board.vector_stores)
+    begin = max(max(board.now, queue[0]) + dma.setup * TICKS, port[0], vector)
     latency = board.costs.dram_latency if copy.dram_bytes else board.costs.spm_latency
     in_flight = dma.outstanding * dma.burst_bytes * TICKS / latency
     rate = min(dma.port_bytes, in_flight)

@@ -5,7 +5,7 @@ The transfers start together with the program; each stage waits for what it read
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from oxegg.emit.constants import materialize_constant
@@ -20,10 +20,15 @@ DESCRIPTOR = 64  # bytes, one line
 LOADS = 0  # the queue of transfers into the scratchpad
 
 
-def with_copies(program: PhysicalProgram, room: int) -> PhysicalProgram:
-    """``program`` with as many of its inputs copied as ``room`` bytes hold, the smallest first."""
+def with_copies(
+    program: PhysicalProgram, room: int, wanted: Callable[[str], bool] = lambda name: True
+) -> PhysicalProgram:
+    """``program`` with as many of its inputs copied as ``room`` bytes hold, the smallest first.
+
+    ``wanted`` says of which inputs, by name.
+    """
     copies: list[tuple[Buffer, Buffer]] = []
-    arrays = [item for item in program.inputs if isinstance(item, Buffer)]
+    arrays = [i for i in program.inputs if isinstance(i, Buffer) and wanted(i.name)]
     for buffer in sorted(arrays, key=lambda b: b.bytes):
         size = DESCRIPTOR + -(-buffer.bytes // DESCRIPTOR) * DESCRIPTOR
         if size <= room:

@@ -26,7 +26,7 @@ from oxegg.emit.lowering.tile_file import TileFile
 from oxegg.emit.lowering.tile_shapes import with_shapes
 from oxegg.emit.nest import Nest
 from oxegg.emit.physical import Buffer, PhysicalProgram, walk
-from oxegg.emit.program import Program, Register
+from oxegg.emit.program import ZERO, Program, Register
 from oxegg.emit.stages import Stage
 from oxegg.errors import EmitError
 from oxegg.ir.types import U8
@@ -65,7 +65,7 @@ def lower(
         if fusion is None:
             lower_parts()
         else:
-            lower_fused(emitter, fusion, lower_parts)
+            lower_fused(emitter, fusion, lower_parts, bases.get(STAGING, ZERO))
             emitter.tile_file = TileFile()
     return Program(physical.name, tuple(arguments), resolve(emitter.body))
 
@@ -92,15 +92,15 @@ def with_staging(
     physical: PhysicalProgram, stages: Sequence[tuple[Stage, Nest]], machine: Machine
 ) -> PhysicalProgram:
     """``physical`` with the scratchpad memory that its nests and near-memory passes need."""
-    needed = max(
-        (
-            near_memory_bytes(stage, machine) if stage.near_memory else staging_bytes(stage, nest)
-            for stage, nest in stages
-        ),
-        default=0,
-    )
+    needed = max((_staging_bytes(stage, nest, machine) for stage, nest in stages), default=0)
     buffer = Buffer(STAGING, U8, needed, "scratch", 0) if needed else None
     return replace(physical, staging=buffer)
+
+
+def _staging_bytes(stage: Stage, nest: Nest, machine: Machine) -> int:
+    if stage.fusion is not None:
+        return stage.fusion.staging_bytes
+    return near_memory_bytes(stage, machine) if stage.near_memory else staging_bytes(stage, nest)
 
 
 def _check_banks(physical: PhysicalProgram) -> None:

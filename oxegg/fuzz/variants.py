@@ -14,10 +14,12 @@ from oxegg.certificate.terms import Terms
 from oxegg.costmodels import Machine
 from oxegg.egraph.saturate import Limits
 from oxegg.emit.backend import generate
-from oxegg.emit.lowering.program import lower, with_staging
+from oxegg.emit.fusion import fuse, ranges, shared_axes
+from oxegg.emit.lowering.program import lower, scratch_layout, with_staging
 from oxegg.emit.nest import Nest
 from oxegg.emit.program import operations
 from oxegg.emit.stages import Stage
+from oxegg.emit.streaming import stream
 from oxegg.errors import EmitError, IRError
 from oxegg.ir import Kernel, Term
 from oxegg.search import fused, nests, programs
@@ -59,7 +61,7 @@ class Variant:
 def variants(
     kernel: Kernel, machine: Machine, mode: str, rng: random.Random, wanted: int
 ) -> Iterator[Variant]:
-    """Up to ``wanted`` random (program, nests) pairs of a kernel; at least one.
+    """Up to ``wanted`` random (program, nests) pairs of a kernel, at least one; a streamed one.
 
     Raises ``LoweringError`` where no program was found, ``EmitError`` where none can be emitted.
     """
@@ -79,9 +81,36 @@ def variants(
             continue
         made += 1
         if made == wanted:
-            return
+            break
     if not made:
         yield _simplest(kernel, found, machine, mode)
+    if machine.dma is not None:
+        yield from _streamed(kernel, rng.choice(found), machine, mode, rng)
+
+
+def _streamed(
+    kernel: Kernel, candidate: Candidate, machine: Machine, mode: str, rng: random.Random
+) -> Iterator[Variant]:
+    """A program whose operands DMA brings in blocks of any size, from DRAM; none where it can't."""
+    runs = list(ranges(candidate.stages))
+    if not runs:
+        return
+    first, last = rng.choice(runs)
+    axes = [axis for axis in shared_axes(candidate.stages[first:last]) if axis.size > 1]
+    if not axes:
+        return
+    chosen = rng.sample(axes, rng.randint(1, min(2, len(axes))))
+    blocks = tuple((axis, rng.randrange(1, axis.size)) for axis in chosen)
+    try:
+        program, stages = fuse(candidate.program, candidate.stages, first, last, blocks)
+        program, stages = stream(program, stages)
+        streamed = replace(candidate, label="streamed", stages=tuple(stages), changed=program)
+        plan = tuple(_nest(stage, machine, rng) for stage in stages)
+        variant = compiled(kernel, streamed, plan, machine, mode, place="dram")
+    except EmitError:  # what is no row of bytes isn't streamed
+        return
+    if scratch_layout(variant.runner.program)[1] <= machine.spm_bytes:
+        yield variant
 
 
 def _simplest(kernel: Kernel, found: Sequence[Candidate], machine: Machine, mode: str) -> Variant:

@@ -31,7 +31,7 @@ from oxegg.errors import EmitError, LoweringError
 from oxegg.ir.affine import Axis
 from oxegg.ir.term import Kernel
 from oxegg.rules.pattern import Rule
-from oxegg.search import fused, nests, programs
+from oxegg.search import fused, nests, programs, streams
 from oxegg.search.bank_graph import without_banks
 from oxegg.search.costs import Objective
 from oxegg.search.measure import Place, Runner, array_bytes, place_of
@@ -100,8 +100,8 @@ class Trial:
     def engine(self) -> str:
         """The engine that computes: scalar, vector or tensor; ``+dma``: behind transfers."""
         staged = any(nest.blocks for nest in self.nests)
-        copied = self.candidate.program.copies
-        return self.candidate.engine + ("+dma" if staged or copied else "")
+        moved = self.candidate.program.copies or streams.fusion(self.candidate)
+        return self.candidate.engine + ("+dma" if staged or moved else "")
 
     def score(self, objective: Objective) -> float:
         """Simulated cycles (of two equally fast programs the shorter wins), or instructions."""
@@ -172,7 +172,8 @@ class Job:
 
     def scheduled_with(self, candidate: Candidate, plan: Sequence[Nest]) -> Machine:
         """The same for given nests: staged blocks and copies lie in the scratchpad."""
-        near = all_copied(candidate.program) or any(nest.blocks for nest in plan)
+        staged = any(nest.blocks for nest in plan)
+        near = staged or all_copied(candidate.program) or streams.all_near(candidate)
         return self.machine if near else self.scheduled_for
 
 
@@ -215,9 +216,7 @@ def search(job: Job, effort: Effort, prepared: Prepared) -> Search:
         alike = [t for t in tried if t.candidate.engine == candidate.engine]
         if len(alike) >= effort.simulations or _hopeless(job, ranked, tried):
             continue
-        trial = _try(job, candidate, nests_, inputs)
-        if trial is not None and job.paced_by_memory:
-            trial = replace(trial, predicted=ranked)
+        trial = _try(job, candidate, nests_, inputs, ranked)
         if trial is not None:
             tried.append(trial)
         if tried and time.process_time() > deadline:
@@ -284,7 +283,7 @@ def _pipeline(job: Job, trial: Trial, effort: LoopEffort, inputs: Sequence[Array
         return None
     runner = replace(trial.runner, code=code.code)
     result = runner.call(inputs, timing=True)
-    predicted = trial.predicted if job.paced_by_memory else predicted_cycles(code, machine)
+    predicted = _predicted(job, trial.candidate, code, machine, trial.predicted)
     return replace(trial, code=code, runner=runner, result=result, predicted=predicted)
 
 
@@ -331,6 +330,7 @@ def _plans(
             continue
         options += _combinations(candidate, ranked)
         options += _with_copies(job, candidate, ranked, left)
+        options += _streamed(job, whole, effort, room)
         if time.process_time() > deadline and options:
             break
     options.sort(key=lambda option: option[0])
@@ -377,6 +377,30 @@ def _with_copies(
         yield predicted + moved / job.machine.dram_bytes_per_cycle, copied, plan
 
 
+def _streamed(
+    job: Job, whole: Candidate, effort: Effort, room: int
+) -> Iterator[tuple[float, Candidate, tuple[Nest, ...]]]:
+    """The same program, what its stages read and write in DRAM streamed through the scratchpad."""
+    if not (job.paced_by_memory and job.machine.dma) or whole.near_memory or whole.tiled:
+        return
+    for sizes in streams.streamed(whole, job.machine, room):
+        largest = _rank_streamed(job, sizes[0], effort)
+        work = sum(found[0].predicted for found in largest) if all(largest) else 0.0
+        candidate = min(sizes, key=lambda one: streams.cycles(one, work, job.machine))
+        ranked = largest if candidate is sizes[0] else _rank_streamed(job, candidate, effort)
+        if all(ranked):
+            for predicted, _, plan in _combinations(candidate, ranked):
+                yield streams.cycles(candidate, predicted, job.machine), candidate, plan
+
+
+def _rank_streamed(job: Job, candidate: Candidate, effort: Effort) -> list[list[nests.Ranked]]:
+    machine = job.scheduled_with(candidate, ())
+    return [
+        nests.rank(candidate.program, stage, machine, budget=effort.nests, exact=job.exact)
+        for stage in candidate.stages
+    ]
+
+
 def scratchpad_room(job: Job) -> int:
     """Bytes of scratchpad that inputs and outputs leave."""
     arrays = array_bytes(job.kernel) if job.memory == "spm" else 0
@@ -402,8 +426,12 @@ def _try(
     candidate: Candidate,
     plan: Sequence[Nest],
     inputs: Sequence[Array],
+    ranked: float | None = None,
 ) -> Trial | None:
-    """Emit and simulate one program; None when it doesn't fit the registers."""
+    """Emit and simulate one program; None when it doesn't fit the registers.
+
+    ``ranked``: cycles that its nests were ranked by.
+    """
     physical = with_staging(
         candidate.program, list(zip(candidate.stages, plan, strict=True)), job.machine
     )
@@ -417,8 +445,19 @@ def _try(
         return None
     runner = runner_for(job.kernel, physical, code, job.machine, job.memory)
     result = runner.call(inputs, timing=True)
-    predicted = predicted_cycles(code, machine)
+    predicted = _predicted(job, candidate, code, machine, ranked)
     return Trial(candidate, tuple(plan), code, runner, result, predicted)
+
+
+def _predicted(
+    job: Job, candidate: Candidate, code: MachineCode, machine: Machine, ranked: float | None
+) -> float:
+    """Cycles of emitted code; where it waits for memory, those that its nests were ranked by."""
+    if streams.all_near(candidate):
+        return streams.cycles(candidate, predicted_cycles(code, machine), job.machine)
+    if job.paced_by_memory and ranked is not None:
+        return ranked
+    return predicted_cycles(code, machine)
 
 
 def _lowered(

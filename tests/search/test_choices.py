@@ -89,7 +89,7 @@ def test_lmul_follows_the_ratio_of_register_and_datapath(machine: str, lmul: int
 
 @pytest.mark.parametrize(
     ("machine", "engines"),
-    [("ox-tiny", "vector"), ("ox-edge", "near_memory"), ("ox-card", "near_memory"),
+    [("ox-tiny", "vector+dma"), ("ox-edge", "near_memory"), ("ox-card", "near_memory"),
      ("ox-dc", "near_memory")],
 )  # fmt: skip
 def test_matrices_times_vectors_run_near_memory(machine: str, engines: str) -> None:
